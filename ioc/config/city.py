@@ -1,0 +1,71 @@
+"""city.toml: what makes the system this city."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator
+
+from ioc.config.types import Duration, Key, Model, Text, parse_duration
+
+
+class MapView(Model):
+    """Where the map opens: [lon, lat], zoom, and the bounds it may not leave [west, south, east, north]."""
+
+    center: tuple[float, float]
+    zoom: float = 10.0
+    bounds: tuple[float, float, float, float] | None = None
+    basemap: str | None = None  # a PMTiles or GeoJSON file in the folder, drawn under everything
+
+
+class Domain(Model):
+    """A field of city life: air, water, traffic. `order` places it in lists; `icon` names a built-in icon."""
+
+    name: Text
+    icon: str = "dot"
+    order: int = 100
+
+
+class History(Model):
+    """How long things are kept."""
+
+    readings: Duration = Field(default=parse_duration("400d"), validate_default=True)
+    positions: Duration = Field(default=parse_duration("30d"), validate_default=True)
+    rollup_1m: Duration = Field(default=parse_duration("60d"), validate_default=True)
+    quarantine: Duration = Field(default=parse_duration("30d"), validate_default=True)
+    quarantine_rows_per_feed: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
+
+
+class MailSettings(Model):
+    """Who the mails come from. The SMTP server itself is a setting of the machine: IOC_SMTP_URL."""
+
+    sender: str = "ioc@localhost"
+    sender_name: Text = {"": "IOC"}
+    reply_to: str | None = None
+    base_url: str = "http://127.0.0.1:8050"  # what links in mails start with; IOC_BASE_URL overrides
+
+
+class City(Model):
+    key: Key
+    name: Text
+    title: Text = {}  # the wall's headline; the name where absent
+    zone: str
+    languages: Annotated[list[str], Field(min_length=1)] = ["en"]
+    map: MapView
+    domains: dict[str, Domain] = {}
+    history: History = History()
+    mail: MailSettings = MailSettings()
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no such time zone: {value!r}; write an IANA name such as Asia/Ho_Chi_Minh") from error
+        return value
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)

@@ -1,0 +1,27 @@
+-- engine --
+-- An existing database keeps the engine it was made with, whatever became available since.
+SELECT CASE
+    WHEN EXISTS (SELECT 1 FROM schema_step WHERE name LIKE 'plain/%') THEN 'plain'
+    WHEN EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb') THEN 'timescale'
+    ELSE 'plain' END;
+
+-- lock --
+-- Held to the end of the transaction.
+SELECT pg_advisory_xact_lock(%(key)s);
+
+-- create --
+-- The list of what was run.
+CREATE TABLE IF NOT EXISTS schema_step (
+    name text PRIMARY KEY, digest text NOT NULL, run_at timestamptz NOT NULL DEFAULT now());
+
+-- extension --
+-- Needs the right to create extensions, once.
+CREATE EXTENSION IF NOT EXISTS timescaledb;
+
+-- done --
+-- Every step already run.
+SELECT name, digest FROM schema_step;
+
+-- record --
+-- One step was run.
+INSERT INTO schema_step (name, digest) VALUES (%(name)s, %(digest)s);
