@@ -1,4 +1,4 @@
-"""The only package that knows PostgreSQL. Modules of short functions that take a connection; the caller owns the transaction.
+"""The only package that knows PostgreSQL: short functions that take a connection; the caller owns the transaction.
 
 sql/tables/NNN_*.sql run once each, in order, and are frozen; sql/<engine>/NNN_*.sql likewise, on that engine only
 (`plain` or `timescale`), after the common file of the same number; sql/views/*.sql are replaced at every migration;

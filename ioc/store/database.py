@@ -53,7 +53,7 @@ def transaction(source: ConnectionPool[Connection] | Connection) -> Iterator[Con
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """psycopg's errors as ours, cause kept."""
+    """Errors of psycopg as ours, cause kept."""
     try:
         yield
     except (psycopg.OperationalError, PoolTimeout) as error:

@@ -7,6 +7,7 @@ CREATE TABLE city (
     zone        text NOT NULL,
     settings    jsonb NOT NULL,             -- city.toml as read
     digest      text NOT NULL,              -- of the whole folder
+    areas_on    date NOT NULL,              -- the local day that sensors' areas were worked out for
     loaded_at   timestamptz NOT NULL DEFAULT now()
 );
 
