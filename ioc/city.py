@@ -95,7 +95,7 @@ class AreaIndex:
         from shapely import STRtree
         from shapely.geometry import shape
 
-        valid = [a for a in areas if (a.valid_from or day) <= day and day < (a.valid_to or date.max)]
+        valid = [a for a in areas if (a.valid_from or day) <= day < (a.valid_to or date.max)]
         self._areas = valid
         self._tree = STRtree([shape(a.geometry) for a in valid])
 

@@ -50,11 +50,11 @@ class StoreError(IocError):
     """The database refused."""
 
 
-class StoreAway(StoreError):
+class StoreAway(StoreError):  # noqa: N818  a state of the world, named as people say it
     """The database cannot be reached."""
 
 
-class StoreTooNew(StoreError):
+class StoreTooNew(StoreError):  # noqa: N818
     """The database was written by a newer version of IOC: upgrade this program."""
 
 

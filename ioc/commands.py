@@ -1,0 +1,106 @@
+"""The core's own commands: the city folder, the database, and everything on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ioc.settings import Settings
+
+
+def register(commands: Any) -> None:
+    _register_up(commands)
+    check = commands.add_parser("check", help="verify a city folder: every fault with file, place and hint")
+    check.add_argument("folder", type=Path, metavar="CITY", help="city folder")
+    check.set_defaults(handler=_check)
+
+    schemas = commands.add_parser("schemas", help="write JSON Schemas of a city folder's files, for editors")
+    schemas.add_argument("--out", type=Path, default=Path("schemas"), metavar="DIR", help="where to (schemas)")
+    schemas.set_defaults(handler=_schemas)
+
+    migrate = commands.add_parser("migrate", help="bring the database at IOC_DATABASE_URL to this version")
+    migrate.set_defaults(handler=_migrate)
+
+    catcher = commands.add_parser(
+        "mail-catcher", help="a local SMTP server that keeps mails instead of delivering them"
+    )
+    catcher.add_argument("--dir", type=Path, default=Path("mail"), metavar="DIR", help="where mails are kept (mail)")
+    catcher.add_argument("--port", type=_port, default=8025, metavar="N", help="SMTP port on 127.0.0.1 (8025)")
+    catcher.set_defaults(handler=_mail_catcher)
+
+    deploy = commands.add_parser("deploy", help="write files for production: a compose project or systemd units")
+    deploy.add_argument("kind", choices=("compose", "systemd"), help="which files")
+    deploy.add_argument("--out", type=Path, default=Path("deploy"), metavar="DIR", help="where to (deploy)")
+    deploy.set_defaults(handler=_deploy)
+
+
+def _register_up(commands: Any) -> None:
+    up = commands.add_parser("up", help="everything on this machine: a whole city with one command")
+    up.add_argument("folder", nargs="?", type=Path, metavar="CITY", help="city folder (the sample city Sóc Trăng)")
+    up.add_argument("--data", type=Path, metavar="DIR", help="where everything is kept (~/.local/share/ioc/CITY)")
+    up.add_argument("--port", type=_port, default=8050, metavar="N", help="port of the screens (8050)")
+    up.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address of the screens; 0.0.0.0: all")
+    up.add_argument("--broker", choices=("auto", "mosquitto", "nats"), default="auto", help="MQTT broker (auto)")
+    up.add_argument("--broker-port", type=_port, default=0, metavar="N", help="fix the broker's port (a free one)")
+    up.add_argument("--no-simulate", dest="simulate", action="store_false", help="without the sample city's publishers")
+    up.add_argument("--no-backfill", dest="backfill", action="store_false", help="without two weeks of history")
+    up.set_defaults(handler=_up)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a whole number from 1 to 65535")
+    return int(text)
+
+
+def _up(args: argparse.Namespace, settings: Settings) -> int:
+    from ioc.up import command
+
+    return command.run(args, settings)
+
+
+def _check(args: argparse.Namespace, _: Settings) -> int:
+    from ioc.compose import check_folder
+
+    return check_folder(args.folder)
+
+
+def _schemas(args: argparse.Namespace, _: Settings) -> int:
+    import orjson
+
+    from ioc.config import folder
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, schema in folder.schemas().items():
+        file = args.out / f"{name}.schema.json"
+        file.write_bytes(orjson.dumps(schema, option=orjson.OPT_INDENT_2) + b"\n")
+        print(file)
+    return 0
+
+
+def _migrate(_: argparse.Namespace, settings: Settings) -> int:
+    from ioc.store import database, migrate
+
+    settings.require("database_url")
+    with database.connect(settings.database_url, name="ioc migrate", autocommit=True) as conn:
+        ran = migrate.migrate(conn)
+    print("\n".join(f"ran {name}" for name in ran) or "nothing to do: the database is up to date")
+    return 0
+
+
+def _mail_catcher(args: argparse.Namespace, settings: Settings) -> int:
+    from ioc import service
+    from ioc.embedded import mail
+
+    return service.run("mail", mail.part(args.port), args.dir, settings)
+
+
+def _deploy(args: argparse.Namespace, _: Settings) -> int:
+    from ioc.deploy import write
+
+    for file in write(args.kind, args.out):
+        print(os.fspath(file))
+    return 0
