@@ -172,3 +172,13 @@ def address(url: str, default_ports: Mapping[str, int]) -> Address:
     if not parts.hostname:
         raise SettingsError(f"no host in {redact(url)}")
     return Address(parts.scheme, parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+def data_home() -> Path:
+    """Where this user's programs keep their data: $XDG_DATA_HOME, else ~/.local/share."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser())
+
+
+def child_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Our own environment for a child process, with exactly these IOC_* settings."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("IOC_")} | dict(settings)
