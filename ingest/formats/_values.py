@@ -1,0 +1,82 @@
+"""What devices write where a number belongs -> number, bool, text, or None for "no value"."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+NOTHING = frozenset({"", "-", "--", "na", "n/a", "null", "none", "nil", "undefined", "unknown", "unavailable"})
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+_WITH_UNIT = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([^\d\s.,:;+-][^\d,;:]{0,14}?)")
+_LONGEST = 60  # digits beyond this are no measurement
+
+
+def plain(value: Any) -> float | bool | str | None:
+    """A payload's value as a Measurement takes it; text that reads as a number becomes one.
+
+    An object or a list comes out as its text: the feed layer refuses that one reading, not its neighbours.
+    """
+    kind = value.__class__
+    if kind is float or kind is int or kind is bool or value is None:
+        return value  # type: ignore[no-any-return]
+    if kind is str:
+        return number_or_text(value)
+    return str(value)[:80]
+
+
+def number_or_text(text: str, *, comma: bool = False) -> float | str | None:
+    """'23.4' and '23,4' -> 23.4; 'NaN' -> nan; 'n/a' -> None; 'open' -> 'open'.
+
+    A comma with three digits behind it may part thousands: it is read as decimal only where the feed says so (`comma`).
+    """
+    text = text.strip()
+    if len(text) <= _LONGEST:
+        if _NUMBER.fullmatch(text):
+            return float(text)
+        if _COMMA.fullmatch(text) and (comma or _surely_decimal(text)):
+            return float(text.replace(",", "."))
+        if text.lower() in {"nan", "inf", "+inf", "-inf", "infinity", "-infinity"}:
+            return float(text)
+    return None if text.lower() in NOTHING else text
+
+
+def _surely_decimal(text: str) -> bool:
+    whole, _, behind = text.partition(",")
+    return len(behind) != 3 or whole.lstrip("+-") == "0" or len(whole.lstrip("+-")) > 3
+
+
+def with_unit(value: Any) -> tuple[float | bool | str | None, str | None]:
+    """'-59 dBm' -> (-59.0, 'dBm'); what is no such pair comes back as `plain` has it, without a unit."""
+    found = plain(value)
+    if isinstance(found, str) and (match := _WITH_UNIT.fullmatch(found)):
+        return float(match[1]), match[2]
+    return found, None
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None where there is none: for coordinates, speeds and the like."""
+    found = number_or_text(value) if value.__class__ is str else value
+    if found.__class__ not in (int, float):
+        return None
+    result = float(found)
+    return result if abs(result) < float("inf") else None
+
+
+def text(value: Any) -> str | None:
+    """An id or a name: text as it is, a number without a trailing .0, anything else None."""
+    if value.__class__ is str:
+        return value.strip() or None
+    if value.__class__ is int:
+        return str(value)
+    if value.__class__ is float:
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else str(value)
+    return None
+
+
+def place(lat: Any, lon: Any) -> tuple[float, float] | None:
+    """Degrees that can be on Earth; None for anything else, and for 0, 0: a receiver without a fix."""
+    north, east = number(lat), number(lon)
+    if north is None or east is None or not (-90 <= north <= 90 and -180 <= east <= 180):
+        return None
+    return None if north == 0 and east == 0 else (north, east)
