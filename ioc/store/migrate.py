@@ -58,6 +58,8 @@ def migrate(conn: Connection) -> list[str]:
         ran = [step.name for step in wanted if _run(conn, step, done)]
         for view in _sql("views"):
             conn.execute(view.read_bytes())
+        if chosen == "plain":
+            conn.execute(sql["weeks"])
     return ran
 
 

@@ -25,3 +25,9 @@ SELECT name, digest FROM schema_step;
 -- record --
 -- One step was run.
 INSERT INTO schema_step (name, digest) VALUES (%(name)s, %(digest)s);
+
+-- weeks --
+-- Partitions around now, on the plain engine: two months back for history that is filled in, four weeks ahead.
+SELECT make_weeks('reading', 'time', now() - interval '8 weeks', now() + interval '4 weeks')
+     + make_weeks('position', 'time', now() - interval '8 weeks', now() + interval '4 weeks')
+     + make_weeks('rollup_1m', 'bucket', now() - interval '8 weeks', now() + interval '4 weeks');

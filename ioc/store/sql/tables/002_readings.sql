@@ -1,6 +1,7 @@
 -- What the feeds say. `reading` itself is made per engine (plain/002, timescale/002) as
 --   reading (series_id int, time timestamptz, value double precision, PRIMARY KEY (series_id, time))
--- and so are `position` and the rollups' upkeep.
+-- and so are `position` and the rollups
+--   rollup_1m, rollup_1h, rollup_1d (series_id, bucket, count, sum, min, max, first, last).
 
 CREATE TABLE latest (                            -- one row a series; never goes backwards
     series_id   int PRIMARY KEY REFERENCES series (id),
@@ -71,14 +72,32 @@ CREATE TABLE event_change (
     PRIMARY KEY (event_id, time, status)
 );
 
-CREATE TABLE rollup_1m (
-    series_id int NOT NULL, bucket timestamptz NOT NULL, count bigint NOT NULL,
-    sum double precision NOT NULL, min double precision NOT NULL, max double precision NOT NULL,
-    first double precision NOT NULL, last double precision NOT NULL,
-    PRIMARY KEY (series_id, bucket)
+-- Hours whose rollups are behind. The write path adds one `dirty` row for each hour of UTC a commit touched, in the same
+-- transaction, and nothing more: one row, however many series. Upkeep folds them into `dirty_hour` and works those off.
+CREATE TABLE dirty (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    hour        timestamptz NOT NULL,            -- the start of it
+    series      int[] NOT NULL                   -- with readings added in that hour; repeats do no harm
 );
-CREATE TABLE rollup_1h (LIKE rollup_1m INCLUDING ALL);
-CREATE TABLE rollup_1d (LIKE rollup_1m INCLUDING ALL);  -- days of UTC; local days are summed from hours at read
+CREATE TABLE dirty_hour (
+    series_id   int NOT NULL,                    -- 0 on timescale, which keeps its own record of series
+    hour        timestamptz NOT NULL,
+    PRIMARY KEY (series_id, hour)
+);
+
+CREATE TABLE job (                               -- when each piece of upkeep last ran, whichever process did it
+    name        text PRIMARY KEY,
+    ran_at      timestamptz NOT NULL,
+    took        interval NOT NULL,
+    result      text NOT NULL DEFAULT ''
+);
+
+CREATE TABLE series_habit (                      -- what a series usually does, learned by quality.py
+    series_id   int PRIMARY KEY REFERENCES series (id),
+    cadence     interval,                        -- the usual time between readings
+    delays      real[] NOT NULL DEFAULT '{}',    -- received - event, seconds, newest first, at most 7
+    learned_at  timestamptz NOT NULL
+);
 
 -- What each commit touched: readers learn of it by NOTIFY ioc_change, '<id>' and fetch only that.
 CREATE TABLE change (
