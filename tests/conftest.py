@@ -10,7 +10,7 @@ import pytest
 
 from ioc.embedded.postgres import Postgres
 from ioc.store import database, migrate
-from tests import services
+from tests import pglite, services
 
 for _name in [n for n in os.environ if n.startswith("IOC_")]:
     del os.environ[_name]
@@ -38,6 +38,20 @@ def postgres(tmp_path_factory):
         migrate.migrate(conn)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def timescale():
+    """URL of the session's TimescaleDB, migrated: one database, one connection at a time. Use with the mark `node`."""
+    if why := pglite.missing():
+        pytest.skip(f"SKIPPED PART: {why}")
+    server = pglite.Pglite().start()
+    try:
+        with database.connect(server.url, autocommit=True) as conn:
+            migrate.migrate(conn)
+        yield server.url
+    finally:
+        server.stop()
 
 
 @pytest.fixture

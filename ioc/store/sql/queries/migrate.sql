@@ -1,8 +1,11 @@
 -- engine --
--- An existing database keeps the engine it was made with, whatever became available since.
+-- An existing database keeps the engine it was made with. A TimescaleDB that is not preloaded cannot be created, and one
+-- under the Apache licence has neither columnstore nor continuous aggregates: both count as plain PostgreSQL.
 SELECT CASE
     WHEN EXISTS (SELECT 1 FROM schema_step WHERE name LIKE 'plain/%') THEN 'plain'
-    WHEN EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb') THEN 'timescale'
+    WHEN EXISTS (SELECT 1 FROM schema_step WHERE name LIKE 'timescale/%') THEN 'timescale'
+    WHEN EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
+        AND coalesce(current_setting('timescaledb.license', true), '') = 'timescale' THEN 'timescale'
     ELSE 'plain' END;
 
 -- lock --
