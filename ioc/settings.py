@@ -38,6 +38,7 @@ SETTINGS: tuple[tuple[str, type, str], ...] = (
     ("IOC_HEALTH_HOST", str, "address of /healthz, /readyz and /metrics (127.0.0.1)"),
     ("IOC_HEALTH_PORT", int, "port of /healthz, /readyz and /metrics of one process; 0 is off"),
     ("IOC_PASSWORD", str, "asked for before screens may change anything"),
+    ("IOC_AUTH", str, "`proxy`: a proxy in front asks for passwords and names the user in X-Forwarded-User"),
     ("IOC_SECRET", str, "signs links and sessions; at least 16 characters"),
     ("IOC_LOG_LEVEL", str, "debug, info, warning or error (info)"),
 )
@@ -60,6 +61,7 @@ class Settings:
     health_host: str = "127.0.0.1"
     health_port: int = 0
     password: str = ""
+    auth: str = ""
     secret: str = ""
     log_level: str = "info"
 
@@ -81,6 +83,10 @@ class Settings:
         if missing:
             lines = [f"{_env(n)} is not set. {about[_env(n)]}" for n in missing]
             raise SettingsError("\n".join([*lines, "(`ioc up` sets these by itself; see README, Production)"]))
+
+    def environment(self) -> dict[str, str]:
+        """These settings as IOC_* for a child process."""
+        return {_env(f.name): str(getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != ""}
 
     def __repr__(self) -> str:
         """Without secrets, so that a settings object in a log or traceback gives nothing away."""
@@ -125,6 +131,8 @@ def _checked(name: str, value: str, faults: list[str]) -> str | int | None:
         faults.append(f"{name}={redact(value)} must start with {' or '.join(s + '://' for s in schemes)}")
     if name == "IOC_SECRET" and len(value) < 16:
         faults.append("IOC_SECRET is too short: give at least 16 characters, e.g. from `openssl rand -hex 32`")
+    if name == "IOC_AUTH" and value != "proxy":
+        faults.append(f"IOC_AUTH={value!r} is not known: leave it away, or write proxy")
     if name == "IOC_LOG_LEVEL" and value.lower() not in {"debug", "info", "warning", "error"}:
         faults.append(f"IOC_LOG_LEVEL={value!r} is not one of debug, info, warning, error")
     return value

@@ -1,0 +1,96 @@
+"""Puts the server together: Dash on FastAPI, our routes beside it, the guard before both."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import dash
+from dash import Dash
+from fastapi import FastAPI
+
+from dashboards import shell, viewer, wall
+from dashboards.context import use
+from dashboards.guard import Guard, policy
+from dashboards.routes import router
+from ioc import plugins
+from ioc.language import words
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from starlette.types import Message
+
+    from dashboards.context import Context
+
+log = logging.getLogger(__name__)
+
+
+class App(Dash):
+    """Dash with our own page around it: language, facts for our scripts."""
+
+    context: Context
+
+    def interpolate_index(self, **parts: Any) -> str:
+        """Every desk page's HTML."""
+        language, folder = viewer.language(), self.context.folder
+        return wall._TEMPLATES.get_template("desk.html").render(  # noqa: SLF001
+            language=language, facts=wall.page_facts(folder), words=words("dashboards", language), **parts
+        )
+
+
+def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
+    """The whole ASGI application. lifespan: an async context manager around its life."""
+    use(context)
+    holder: list[App] = []
+
+    @asynccontextmanager
+    async def living(server: FastAPI) -> AsyncIterator[None]:
+        async with lifespan():
+            await _warm(server)
+            yield
+
+    server = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None)
+    server.include_router(router)
+    app = App("dashboards", server=server, use_pages=True, pages_folder="", use_async=True, update_title=None,
+              assets_folder=str(wall.ASSETS), suppress_callback_exceptions=True, include_pages_meta=False,
+              title="IOC")  # fmt: skip
+    app.context = context
+    holder.append(app)
+    _register_pages()
+    app.layout = shell.layout
+    language = context.folder.city.languages[0]
+    server.add_middleware(Guard, keys=context.keys, language=language, csp=lambda: _csp(app),
+                          proxied=context.settings.auth == "proxy")  # fmt: skip
+    return server
+
+
+def _register_pages() -> None:
+    for name in plugins.names("dashboards.pages"):
+        page = plugins.load("dashboards.pages", name)
+        for path in page.PATHS:
+            parts = {"path_template": path} if "<" in path else {"path": path}
+            module = f"dashboards.pages.{name}" + (f".{len(path)}" if path != page.PATHS[0] else "")
+            dash.register_page(module, layout=page.layout, name=name, order=page.ORDER, title="IOC", **parts)
+
+
+def _csp(app: App) -> str:
+    return policy(list(app.csp_hashes()))
+
+
+async def _warm(server: FastAPI) -> None:
+    """One request to ourselves: Dash registers its routing callbacks only at the first one, and a page that comes
+    back after a restart may ask for a callback before any page."""
+    scope = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b"", "root_path": "",
+             "headers": [(b"host", b"localhost")], "scheme": "http", "server": ("localhost", 80),
+             "client": ("127.0.0.1", 0), "http_version": "1.1", "asgi": {"version": "3.0"}}  # fmt: skip
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_: Message) -> None:
+        return
+
+    with suppress(Exception):
+        await server(scope, receive, send)

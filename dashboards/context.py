@@ -1,0 +1,65 @@
+"""What every page and route works with: the city, the store, the hub. Made once by the service."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ioc.store import database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from zoneinfo import ZoneInfo
+
+    from psycopg_pool import ConnectionPool
+
+    from dashboards.hub import Hub
+    from dashboards.live import Live
+    from dashboards.session import Keys
+    from ioc.config.folder import CityFolder
+    from ioc.health import Health
+    from ioc.settings import Settings
+    from ioc.store.database import Connection
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    settings: Settings
+    hub: Hub
+    live: Live
+    keys: Keys
+    pool: ConnectionPool[Connection]
+    health: Health
+    caches: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> CityFolder:
+        """The city folder as it is now: it may be reloaded while running."""
+        return self.live.folder
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.folder.city.tz
+
+    async def read(self, what: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run a store function that takes a connection, in a thread and a transaction. Raises StoreAway, StoreError."""
+        return await asyncio.to_thread(self._read, what, args, kwargs)
+
+    def _read(self, what: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        with database.transaction(self.pool) as conn:
+            return what(conn, *args, **kwargs)
+
+
+_LAST: list[Context] = []
+
+
+def use(context: Context) -> None:
+    """The process's context; pages find it with `current`."""
+    _LAST[:] = [context]
+
+
+def current() -> Context:
+    return _LAST[0]

@@ -1,0 +1,132 @@
+"""Stands before everything: who may pass, from which page, and the headers every answer carries.
+
+Plain ASGI, because websockets must pass it too. The rules:
+1. /healthz, /readyz, /login, the assets and the fonts are open.
+2. With a password set, the rest needs a session; a display key opens the walls and what they read, nothing else.
+3. A request that changes something, and every websocket, must come from our own pages (Origin equals Host).
+"""
+
+from __future__ import annotations
+
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from dashboards.viewer import CURRENT, Viewer
+from ioc.language import LANGUAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from dashboards.session import Keys
+    from dashboards.viewer import Role
+
+SESSION, DISPLAY, LANGUAGE = "ioc_session", "ioc_display", "ioc_language"
+_OPEN = ("/healthz", "/readyz", "/login", "/assets/", "/favicon.ico", "/_favicon.ico", "/language/")
+_DISPLAY = ("/wall", "/ws/", "/api/city", "/api/points", "/api/areas", "/api/basemap")
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def policy(script_hashes: list[str]) -> str:
+    """The Content-Security-Policy: everything from this server, inline scripts only by hash, no eval."""
+    scripts = " ".join(["'self'", *(h if h.startswith("'") else f"'{h}'" for h in script_hashes)])
+    return (
+        f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+        "worker-src 'self' blob:; connect-src 'self'; font-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        "frame-src 'self'; frame-ancestors 'self'; form-action 'self'"
+    )
+
+
+class Guard:
+    """proxied: a proxy in front has asked for the password already (IOC_AUTH=proxy) and names the user."""
+
+    def __init__(self, app: ASGIApp, *, keys: Keys, language: str, csp: Callable[[], str], proxied: bool) -> None:
+        self._app, self._keys, self._language, self._csp, self._proxied = app, keys, language, csp, proxied
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        cookies = _cookies(headers.get("cookie", ""))
+        viewer = self._viewer(scope, headers, cookies)
+        if not _own_page(scope, headers):
+            await _refuse(scope, receive, send, 403, b"this request did not come from a page of this server\n")
+        elif not _may(viewer.role, scope["path"]):
+            await _ask(scope, receive, send)
+        else:
+            CURRENT.set(viewer)
+            await self._app(scope, receive, self._dressed(scope, send))
+
+    def _viewer(self, scope: Scope, headers: dict[str, str], cookies: dict[str, str]) -> Viewer:
+        chosen = cookies.get(LANGUAGE, "")
+        language = chosen if chosen in LANGUAGES else self._language
+        name = headers.get("x-forwarded-user", headers.get("remote-user", "")) if self._proxied else ""
+        return Viewer(language=language, role=self._role(scope, cookies), path=scope["path"], name=name[:80])
+
+    def _role(self, scope: Scope, cookies: dict[str, str]) -> Role:
+        if not self._keys.locked or self._proxied or self._keys.session_holds(cookies.get(SESSION, "")):
+            return "operator"
+        asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("key", [""])[0]
+        held = cookies.get(DISPLAY, "")
+        return "display" if self._keys.display_holds(asked) or self._keys.display_holds(held) else "nobody"
+
+    def _dressed(self, scope: Scope, send: Send) -> Send:
+        """`send` with the security headers on the first message of every answer."""
+        framed = scope["path"].startswith("/mail/")  # a mail is shown in a frame with a stricter policy of its own
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                extra = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"),
+                         (b"x-frame-options", b"SAMEORIGIN"), (b"cross-origin-opener-policy", b"same-origin"),
+                         (b"permissions-policy", b"geolocation=(), camera=(), microphone=()")]  # fmt: skip
+                if not framed:
+                    extra.append((b"content-security-policy", self._csp().encode()))
+                message = {**message, "headers": [*message.get("headers", []), *extra]}
+            await send(message)
+
+        return dressed
+
+
+def _cookies(header: str) -> dict[str, str]:
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
+    except CookieError:
+        return {}
+
+
+def _own_page(scope: Scope, headers: dict[str, str]) -> bool:
+    """Browsers send Origin with every websocket and every POST."""
+    if scope["type"] == "http" and scope["method"] in _SAFE:
+        return True
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == headers.get("host")
+
+
+def _may(role: Role, path: str) -> bool:
+    if role == "operator" or path.startswith(_OPEN):
+        return True
+    return role == "display" and path.startswith(_DISPLAY)
+
+
+async def _ask(scope: Scope, receive: Receive, send: Send) -> None:
+    """A person is sent to the login page, a program is told 401."""
+    wants_page = scope["type"] == "http" and scope["method"] == "GET" and not scope["path"].startswith(("/api", "/_dash"))
+    if not wants_page:
+        await _refuse(scope, receive, send, 401, b"log in first\n")
+        return
+    await send({"type": "http.response.start", "status": 303,
+                "headers": [(b"location", f"/login?next={quote(scope['path'])}".encode()), (b"content-length", b"0")]})  # fmt: skip
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, why: bytes) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 4401 if status == 401 else 4403})
+        return
+    head: dict[str, Any] = {"type": "http.response.start", "status": status}
+    await send({**head, "headers": [(b"content-type", b"text/plain"), (b"content-length", str(len(why)).encode())]})
+    await send({"type": "http.response.body", "body": why})

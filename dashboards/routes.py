@@ -1,0 +1,198 @@
+"""Everything that is not a page: what the map loads, the push channel, login, language, health."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.responses import PlainTextResponse, RedirectResponse
+
+from dashboards import guard, points, wall
+from dashboards.context import current
+from dashboards.hub import Screen
+from dashboards.viewer import CURRENT, language
+from ioc.language import LANGUAGES
+from ioc.store import screens, snapshot
+
+if TYPE_CHECKING:
+    from dashboards.hub import Hub
+
+log = logging.getLogger(__name__)
+router = APIRouter(include_in_schema=False)
+_YEAR = 365 * 86400
+_WRONG_PASSWORD_PAUSE = 1.0  # seconds: guessing is slow, the event loop stays free
+
+
+def _json(content: Any, *, packed: bool = False) -> Response:
+    body = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)
+    headers = {"Cache-Control": "no-cache"}
+    if packed:
+        body, headers["Content-Encoding"] = gzip.compress(body, 5), "gzip"
+    return Response(body, media_type="application/json", headers=headers)
+
+
+@router.get("/api/city")
+async def city() -> Response:
+    """What a screen must know before it draws."""
+    return _json(wall.city_facts(current().folder))
+
+
+@router.get("/api/points")
+async def the_points() -> Response:
+    """Every point of the newest generation, in the viewer's language; packed once for all."""
+    live, caches = current().live, current().caches
+    snap, frame = live.snap, current().hub.frame
+    if snap is None or frame is None or frame.generation != snap.generation:
+        return Response(status_code=503, headers={"Retry-After": "1"})
+    key = ("points", snap.generation, language())
+    if key not in caches:
+        for old in [k for k in caches if k[0] == "points" and k[1] != snap.generation]:
+            del caches[old]
+        caches[key] = await asyncio.to_thread(lambda: _json(points.columns(snap, frame, key[2]), packed=True))
+    return caches[key]  # type: ignore[no-any-return]
+
+
+@router.get("/api/areas")
+async def areas() -> Response:
+    """The areas valid today, as GeoJSON with their keys."""
+    rows = await current().read(snapshot.areas)
+    return await asyncio.to_thread(lambda: _json(wall.area_collection(rows, language()), packed=True))
+
+
+@router.get("/api/basemap")
+async def basemap() -> Response:
+    """The base map of the city folder, GeoJSON; an empty one where the folder has none."""
+    folder = current().folder
+    name = folder.city.map.basemap
+    file = (folder.path / name).resolve() if name else None
+    if file is None or not file.is_file() or not file.is_relative_to(folder.path.resolve()):
+        return _json({"type": "FeatureCollection", "features": []})
+    key = ("basemap", file.stat().st_mtime_ns, str(file))
+    if key not in current().caches:
+        body = await asyncio.to_thread(lambda: gzip.compress(file.read_bytes(), 6))
+        headers = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
+        current().caches[key] = Response(body, media_type="application/json", headers=headers)
+    return current().caches[key]  # type: ignore[no-any-return]
+
+
+@router.get("/api/{rest:path}")
+async def no_such_api(rest: str) -> Response:
+    return PlainTextResponse(f"there is no /api/{rest}\n", 404)
+
+
+@router.websocket("/ws/live")
+async def live(socket: WebSocket) -> None:
+    """Everything at once, then each change; the guard has checked session and Origin."""
+    await socket.accept()
+    hub, screen = current().hub, Screen()
+    hub.screens.add(screen)
+    jobs = [asyncio.create_task(_send(socket, hub, screen)), asyncio.create_task(_receive(socket, screen))]
+    try:
+        await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        hub.screens.discard(screen)
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+
+async def _send(socket: WebSocket, hub: Hub, screen: Screen) -> None:
+    screen.offer_everything()
+    while True:
+        message = await screen.queue.get()
+        for part in hub.everything() if message is None else [message]:
+            await (socket.send_bytes(part) if isinstance(part, bytes) else socket.send_text(part))
+
+
+async def _receive(socket: WebSocket, screen: Screen) -> None:
+    """A screen says nothing but "again": it lost track and wants everything."""
+    try:
+        while True:
+            if (await socket.receive_text()) == "again":
+                screen.offer_everything()
+    except (WebSocketDisconnect, RuntimeError, KeyError):
+        return
+
+
+@router.get("/login")
+async def login_page(request: Request) -> Response:
+    return wall.login(request.query_params.get("next", "/"), wrong=False)
+
+
+@router.post("/login")
+async def login(request: Request) -> Response:
+    """The right password gets a session; a wrong one waits a second."""
+    form = await request.form(max_files=0, max_fields=4)
+    to = wall.own_path(str(form.get("next", "/")))
+    keys = current().keys
+    if not keys.right(str(form.get("password", ""))):
+        await asyncio.sleep(_WRONG_PASSWORD_PAUSE)
+        return wall.login(to, wrong=True)
+    answer = RedirectResponse(to, 303)
+    answer.set_cookie(guard.SESSION, keys.session(), httponly=True, samesite="strict", secure=_https(request))
+    return answer
+
+
+@router.post("/logout")
+async def logout() -> Response:
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(guard.SESSION)
+    return answer
+
+
+@router.get("/language/{code}")
+async def choose_language(code: str, request: Request) -> Response:
+    answer = RedirectResponse(wall.own_path(request.query_params.get("next", "/")), 303)
+    if code in LANGUAGES:
+        answer.set_cookie(guard.LANGUAGE, code, max_age=_YEAR, samesite="lax", secure=_https(request))
+    return answer
+
+
+@router.get("/wall")
+@router.get("/wall/{scene}")
+async def the_wall(request: Request, scene: str = "") -> Response:
+    """A wall page; opened with its key once, a display keeps it."""
+    answer = wall.page(current().folder, scene)
+    key = request.query_params.get("key", "")
+    if key and current().keys.display_holds(key):
+        answer.set_cookie(guard.DISPLAY, key, max_age=10 * _YEAR, httponly=True, samesite="strict", secure=_https(request))
+    return answer
+
+
+@router.get("/healthz")
+async def healthz() -> Response:
+    state = current().health.state()
+    return Response(orjson.dumps(state), 200 if state["alive"] else 503, media_type="application/json")
+
+
+@router.get("/readyz")
+async def readyz() -> Response:
+    state = current().health.state()
+    return Response(orjson.dumps(state), 200 if state["ready"] else 503, media_type="application/json")
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    """For Prometheus; behind the password where there is one (IOC_HEALTH_PORT serves it without)."""
+    from prometheus_client import generate_latest
+
+    return Response(await asyncio.to_thread(generate_latest), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/mail/{id_}/{part}")
+async def mail_part(id_: str, part: str) -> Response:
+    """The rendered mail, or a picture in it, for a sandboxed frame."""
+    from dashboards import mail
+
+    if CURRENT.get().role != "operator" or not mail.is_id(id_):
+        return PlainTextResponse("there is no such mail\n", 404)
+    row = await current().read(screens.mail, id_)
+    return await asyncio.to_thread(mail.answer, row, id_, part)
+
+
+def _https(request: Request) -> bool:
+    return request.url.scheme == "https"

@@ -1,0 +1,162 @@
+"""Runs the screens: the thread that follows the store, and the web server, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import threading
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from dashboards import app
+from dashboards.context import Context
+from dashboards.hub import Hub
+from dashboards.live import Live
+from dashboards.session import Keys
+from ioc.config import folder as city_folder
+from ioc.errors import ConfigError, StartError, StoreError
+from ioc.store import database, registry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from ioc.config.folder import CityFolder
+    from ioc.health import Health
+    from ioc.settings import Settings
+
+log = logging.getLogger(__name__)
+_GRACE = 3  # seconds that open requests get at the end
+_HOPS = "127.0.0.1"  # whose X-Forwarded-* headers are believed
+
+
+def run(folder: Path, settings: Settings, stop: threading.Event, health: Health) -> None:
+    """Serve until `stop`. Raises ConfigError, StartError."""
+    settings.require("database_url")
+    refuse_open_door(settings)
+    city = city_folder.load(folder)
+    listener = _listen(settings.http_host, settings.http_port)
+    hub, loops = Hub(), _Loops()
+    live = Live(settings.database_url, city, hub, loops.call, health)
+    keys = Keys(settings.secret, settings.password)
+    pool = database.pool(settings.database_url, name="ioc dashboards", size=4)
+    context = Context(settings=settings, hub=hub, live=live, keys=keys, pool=pool, health=health)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        loops.loop = asyncio.get_running_loop()
+        jobs = [asyncio.create_task(hub.pulse()), asyncio.create_task(_until(stop, server))]
+        threading.Thread(target=_follow, args=(live, settings, stop), name="live", daemon=True).start()
+        threading.Thread(target=_watch, args=(folder, live, settings, stop), name="folder", daemon=True).start()
+        try:
+            yield
+        finally:
+            loops.loop = None
+            for job in jobs:
+                job.cancel()
+
+    server = _Server(_config(app.make(context, lifespan)))
+    if keys.locked:
+        log.info("walls open with /wall?key=%s", keys.display if keys.lasting else "(set IOC_SECRET for a lasting key)")
+    try:
+        server.run(sockets=[listener])
+    finally:
+        stop.set()
+        pool.close(timeout=2)
+
+
+def refuse_open_door(settings: Settings) -> None:
+    """Without a password only this machine may see the screens. Raises StartError."""
+    if settings.password or settings.auth == "proxy" or _loopback(settings.http_host):
+        return
+    raise StartError(
+        f"IOC_HTTP_HOST={settings.http_host} would show the city to the whole network without asking for a password: "
+        "set IOC_PASSWORD, or IOC_AUTH=proxy when a proxy in front asks, or listen on 127.0.0.1"
+    )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StartError(f"port {port} on {host} is taken: set IOC_HTTP_PORT to a free one ({error.strerror})") from error
+    return listener
+
+
+def _config(server: Any) -> uvicorn.Config:
+    return uvicorn.Config(server, ws_per_message_deflate=False, access_log=False, timeout_graceful_shutdown=_GRACE,
+                          proxy_headers=True, forwarded_allow_ips=_HOPS, log_config=None, ws_max_size=4096,
+                          server_header=False)  # fmt: skip
+
+
+class _Loops:
+    """Calls from the live thread onto the event loop; dropped when there is none."""
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def call(self, function: Callable[..., Any], *args: Any) -> None:
+        loop = self.loop
+        if loop is not None:
+            with suppress(RuntimeError):  # closed a moment ago
+                loop.call_soon_threadsafe(function, *args)
+
+
+def _follow(live: Live, settings: Settings, stop: threading.Event) -> None:
+    """Sync the registry once the store answers, then follow it."""
+    while not stop.is_set() and not _sync(settings, live.folder):
+        stop.wait(1.0)
+    live.run(stop)
+
+
+def _sync(settings: Settings, city: CityFolder) -> bool:
+    try:
+        with database.connect(settings.database_url, name="ioc dashboards registry", autocommit=True) as conn:
+            registry.sync(conn, city)
+    except StoreError as error:
+        log.warning("the registry cannot be synced: %s", error)
+        return False
+    return True
+
+
+def _watch(folder: Path, live: Live, settings: Settings, stop: threading.Event) -> None:
+    """Take a changed city folder without a restart, or keep the old one when the new one has faults."""
+    from watchfiles import watch
+
+    for _ in watch(folder, stop_event=stop, debounce=500, rust_timeout=1000, yield_on_timeout=False):
+        try:
+            city = city_folder.load(folder)
+        except ConfigError as error:
+            log.warning("the changed city folder has faults and is not used:\n%s", error)
+        else:
+            _sync(settings, city)
+            live.take(city)
+
+
+async def _until(stop: threading.Event, server: uvicorn.Server) -> None:
+    while not stop.is_set():
+        await asyncio.sleep(0.1)
+    server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves the signals alone: ours set `stop`."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,191 @@
+"""Store rows -> arrays: every sensor on the map with its state, headline value and age. Built for 50,000 points.
+
+Pure: `now` is an argument, nothing here reads a clock or a database. Times are microseconds UTC.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from ioc.records import Micros
+    from ioc.store.snapshot import Latest, Place, Registry
+
+NO_DATA, NORMAL, WARNING, CRITICAL, STALE = range(5)  # a point's state, as drawn
+_NEVER = np.iinfo(np.int64).min
+_SECOND = 1_000_000
+_CADENCES = 3  # a sensor that missed this many of its own reports is out of date
+_LEAST = 60.0  # seconds: nothing is out of date sooner, the path itself takes a moment
+_UNTOLD = 6 * 3600.0  # seconds: the patience with a sensor that says no cadence
+_SEVERITY = np.array([NORMAL, WARNING, WARNING, CRITICAL, CRITICAL], np.uint8)  # severity 0..4 -> state
+BY_PRIORITY = {1: CRITICAL, 2: WARNING, 3: WARNING, 4: WARNING}
+
+
+class Frame(NamedTuple):
+    """One moment of the whole map, never changed once made. value: NaN where there is none; time: seconds, 0 none."""
+
+    generation: int
+    state: NDArray[np.uint8]
+    value: NDArray[np.float32]
+    time: NDArray[np.uint32]
+    lat: NDArray[np.float32]
+    lon: NDArray[np.float32]
+
+
+class Delta(NamedTuple):
+    """Indices of points whose state, value or time changed, and of those that moved."""
+
+    changed: NDArray[np.intp]
+    moved: NDArray[np.intp]
+
+
+class Snapshot:
+    """The city now. Points are in registry order; a series is a slot, the slots of one point lie together."""
+
+    def __init__(self, registry: Registry, generation: int) -> None:
+        self.generation = generation
+        self.sensors: Sequence[Any] = registry.sensors
+        self.metrics = registry.metrics
+        self.index = {row.id: i for i, row in enumerate(registry.sensors)}
+        shown = [(i, s, m) for i, s, m in registry.series if s in self.index]
+        self.slot = {series: at for at, (series, _, _) in enumerate(shown)}
+        self.slots_of = _slots(shown)
+        self._point = np.array([self.index[s] for _, s, _ in shown], np.intp)
+        self._owners, self._starts = _runs(self._point)
+        self._steps = [_steps(registry.metrics.get(m)) for _, _, m in shown]
+        self.head = _heads(shown, self.index, registry)
+        self._patience = np.array([_patience(r.cadence) for r in registry.sensors], np.float64) * _SECOND
+        self.values = np.full(len(shown), np.nan)
+        self.times = np.full(len(shown), _NEVER, np.int64)
+        self._severity = np.zeros(len(shown), np.uint8)
+        self._doubt = np.zeros(len(shown), np.bool_)
+        self._alarm = np.zeros(len(registry.sensors), np.uint8)
+        self._lat = np.array([r.lat for r in registry.sensors], np.float32)
+        self._lon = np.array([r.lon for r in registry.sensors], np.float32)
+        self._moves = np.array([r.moves for r in registry.sensors], np.bool_)
+        self.heard: Micros = 0  # the newest commit seen
+
+    def apply(self, rows: Iterable[Latest]) -> None:
+        """Take newer values; a slot never goes back in time."""
+        for series, time, received, value in rows:
+            at = self.slot.get(series)
+            self.heard = max(self.heard, received)
+            if at is not None and time >= self.times[at]:
+                self.times[at], self.values[at] = time, value
+                steps = self._steps[at]
+                if steps is not None:
+                    self._severity[at] = steps[1][np.searchsorted(steps[0], value, "right")]
+
+    def point_of(self, slot: int) -> int:
+        return int(self._point[slot])
+
+    @property
+    def movers(self) -> NDArray[np.intp]:
+        """The points that may move, or have."""
+        return np.flatnonzero(self._moves)
+
+    def move(self, rows: Iterable[Place]) -> None:
+        for row in rows:
+            at = self.index.get(row.sensor)
+            if at is not None:
+                self._lat[at], self._lon[at], self._moves[at] = row.lat, row.lon, True
+
+    def doubt(self, series: Iterable[int]) -> None:
+        """Series whose values must not be believed: replaces what was said before."""
+        self._doubt[:] = False
+        self._doubt[[self.slot[s] for s in series if s in self.slot]] = True
+
+    def alarm(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Open alarms that are true and not suppressed colour their sensor: replaces what was said before."""
+        self._alarm[:] = 0
+        for row in rows:
+            at = self.index.get(row["sensor_id"])
+            if at is not None and row["condition"] != "false" and row["suppression"] == "none":
+                self._alarm[at] = max(self._alarm[at], BY_PRIORITY[row["priority"]])
+
+    def frame(self, now: Micros) -> Frame:
+        """Every point's state at `now`: its worst alarm, else out of date or doubtful, else its map colouring."""
+        newest, severity = self._newest(), self._worst()
+        heard = newest != _NEVER
+        old = heard & (now - np.where(heard, newest, 0) > self._patience)
+        doubt = self._any_doubt()
+        state = np.where(heard, severity, NO_DATA).astype(np.uint8)
+        state[heard & (old | doubt)] = STALE
+        state = np.where(self._alarm > 0, self._alarm, state).astype(np.uint8)
+        value = np.where(self.head >= 0, self.values[self.head], np.nan) if len(self.values) else _nothing(len(state))
+        seconds = np.where(heard, newest // _SECOND, 0).clip(0).astype(np.uint32)
+        return Frame(self.generation, state, value.astype(np.float32), seconds, self._lat.copy(), self._lon.copy())
+
+    def _newest(self) -> NDArray[np.int64]:
+        newest = np.full(len(self.sensors), _NEVER, np.int64)
+        if len(self._owners):
+            newest[self._owners] = np.maximum.reduceat(self.times, self._starts)
+        return newest
+
+    def _worst(self) -> NDArray[np.uint8]:
+        worst = np.zeros(len(self.sensors), np.uint8)
+        if len(self._owners):
+            worst[self._owners] = np.maximum.reduceat(np.where(self._doubt, 0, self._severity), self._starts)
+        return _SEVERITY[worst]
+
+    def _any_doubt(self) -> NDArray[np.bool_]:
+        found = np.zeros(len(self.sensors), np.bool_)
+        found[self._point[self._doubt]] = True
+        return found
+
+
+def delta(old: Frame, new: Frame) -> Delta:
+    """What a screen that shows `old` must be told to show `new`; both of one generation."""
+    same = (old.value == new.value) | (np.isnan(old.value) & np.isnan(new.value))
+    changed = (old.state != new.state) | (old.time != new.time) | ~same
+    moved = (old.lat != new.lat) | (old.lon != new.lon)
+    return Delta(np.flatnonzero(changed), np.flatnonzero(moved))
+
+
+def _nothing(count: int) -> NDArray[np.float64]:
+    return np.full(count, np.nan)
+
+
+def _slots(shown: list[tuple[int, int, str]]) -> dict[int, list[tuple[int, str]]]:
+    found: dict[int, list[tuple[int, str]]] = {}
+    for at, (_, sensor, metric) in enumerate(shown):
+        found.setdefault(sensor, []).append((at, metric))
+    return found
+
+
+def _runs(point: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The points that have slots, and where the slots of each begin."""
+    if not len(point):
+        return point, point
+    starts = np.flatnonzero(np.concatenate(([True], point[1:] != point[:-1])))
+    return point[starts], starts
+
+
+def _heads(shown: list[tuple[int, int, str]], index: dict[int, int], registry: Registry) -> NDArray[np.intp]:
+    """Each point's headline slot: its first metric with a map colouring, else its first; -1 where it has none."""
+    head = np.full(len(index), -1, np.intp)
+    coloured = np.zeros(len(index), np.bool_)
+    for at, (_, sensor, metric) in enumerate(shown):
+        point, colours = index[sensor], _steps(registry.metrics.get(metric)) is not None
+        if head[point] < 0 or (colours and not coloured[point]):
+            head[point], coloured[point] = at, colours
+    return head
+
+
+def _steps(metric: dict[str, Any] | None) -> tuple[NDArray[np.float64], NDArray[np.uint8]] | None:
+    """Rising levels, and the severity below the first of them and from each of them on."""
+    steps = (metric or {}).get("settings", {}).get("steps") or []
+    if not steps:
+        return None
+    levels = np.array([level for level, _ in steps], np.float64)
+    return levels, np.array([0, *(max(0, min(4, int(s))) for _, s in steps)], np.uint8)
+
+
+def _patience(cadence: float | None) -> float:
+    return _UNTOLD if cadence is None else max(_LEAST, cadence * _CADENCES)

@@ -1,0 +1,121 @@
+"""Pages that need no Dash: the wall, which must run for months with nothing that can stop, and the login."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader
+
+from dashboards import viewer
+from ioc import __version__
+from ioc.config.types import say
+from ioc.language import LANGUAGES, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ioc.config.folder import CityFolder
+
+HERE = Path(__file__).parent
+ASSETS = HERE / "assets"
+_WALL_PARTS = (".js", ".css")
+_DESK_ONLY = "6"  # assets that only desk pages load begin with it
+_TEMPLATES = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True)
+
+
+@cache
+def build() -> str:
+    """A hash of the screens' own files: a wall that sees another one loads itself anew."""
+    total = hashlib.sha256(__version__.encode())
+    for file in sorted(p for p in ASSETS.iterdir() if p.suffix in _WALL_PARTS):
+        total.update(file.read_bytes())
+    return total.hexdigest()[:12]
+
+
+def page_facts(folder: CityFolder, **more: Any) -> str:
+    """What our scripts must know, as JSON that is safe inside a script element."""
+    language = viewer.language()
+    said = {**words("ioc", language), **words("dashboards", language)}
+    facts = {"language": language, "words": said, "build": build(), **city_facts(folder), **more}
+    return orjson.dumps(facts).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def city_facts(folder: CityFolder) -> dict[str, Any]:
+    """Name, zone, map view, domains, scenes, and after how many seconds data is late or dead."""
+    city = folder.city
+    late, dead = patience(folder)
+    return {
+        "name": city.name, "title": city.title or city.name, "zone": city.zone, "late": late, "dead": dead,
+        "map": {"center": city.map.center, "zoom": city.map.zoom, "bounds": city.map.bounds,
+                "basemap": city.map.basemap is not None},
+        "domains": {key: {"name": d.name, "order": d.order, "icon": d.icon} for key, d in city.domains.items()},
+        "scenes": {
+            key: {"title": s.title, "domains": s.domains, "chart": s.chart is not None, "tiles": len(s.tiles),
+                  "rotate": s.rotate_after and s.rotate_after.total_seconds()}
+            for key, s in sorted(folder.scenes.items(), key=lambda item: (item[1].order, item[0]))
+        },
+    }  # fmt: skip
+
+
+def patience(folder: CityFolder) -> tuple[float, float]:
+    """Seconds without any data after which the city is late, and dead: by its fastest feed's own cadence."""
+    cadences = [f.cadence for f in folder.feeds.values() if f.cadence and f.enabled]
+    fastest = min(cadences, default=timedelta(seconds=10)).total_seconds()
+    return max(5.0, 1.5 * fastest), max(20.0, 4 * fastest)
+
+
+def area_collection(rows: Iterable[dict[str, Any]], language: str) -> dict[str, Any]:
+    """Areas as GeoJSON; a feature's id is its place in the list."""
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {"type": "Feature", "id": i, "geometry": row["geometry"],
+             "properties": {"key": row["key"], "kind": row["kind"], "name": say(row["name"], language)}}
+            for i, row in enumerate(rows)
+        ],
+    }  # fmt: skip
+
+
+def assets(*, desk: bool) -> tuple[list[str], list[str]]:
+    """Addresses of the scripts and style sheets a page loads, in order; the build in each keeps caches honest."""
+    files = sorted(p.name for p in ASSETS.iterdir() if desk or not p.name.startswith(_DESK_ONLY))
+    named = {ending: [f"/assets/{f}?b={build()}" for f in files if f.endswith(ending)] for ending in _WALL_PARTS}
+    return named[".js"], named[".css"]
+
+
+def page(folder: CityFolder, scene: str) -> HTMLResponse:
+    """A wall: the frame of it; scripts fill it."""
+    scripts, styles = assets(desk=False)
+    language = viewer.language()
+    known = scene if scene in folder.scenes else ""
+    html = _TEMPLATES.get_template("wall.html").render(
+        language=language, title=say(folder.city.title or folder.city.name, language), scripts=scripts, styles=styles,
+        facts=page_facts(folder, scene=known), initials=_initials(say(folder.city.name, language)),
+        words=words("dashboards", language), desk=viewer.CURRENT.get().role == "operator",
+    )  # fmt: skip
+    return HTMLResponse(html, 200 if known == scene else 404)
+
+
+def login(to: str, *, wrong: bool) -> HTMLResponse:
+    scripts, styles = assets(desk=True)
+    del scripts  # a login page runs none
+    html = _TEMPLATES.get_template("login.html").render(
+        language=viewer.language(), to=own_path(to), wrong=wrong, styles=styles, languages=LANGUAGES,
+        words=words("dashboards", viewer.language()),
+    )  # fmt: skip
+    return HTMLResponse(html, 401 if wrong else 200)
+
+
+def own_path(path: str) -> str:
+    """A path on this server, never another one's address."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path else "/"
+
+
+def _initials(name: str) -> str:
+    return "".join(word[0] for word in name.split()[:2]).upper()

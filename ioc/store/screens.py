@@ -1,0 +1,118 @@
+"""What the desk pages read: sensors, alarms, feeds, mails, quality. Rows are dictionaries, times aware UTC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+
+from ioc.store import queries
+from ioc.store.database import translated
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from ioc.store.database import Connection
+
+Row = dict[str, Any]
+
+
+def beat(conn: Connection, name: str, screens: int) -> None:
+    """Say that this screen server lives."""
+    with translated():
+        conn.execute(queries.load("screens")["beat"], {"name": name, "screens": screens})
+
+
+def now(conn: Connection) -> datetime:
+    """The database's clock."""
+    found: datetime = _rows(conn, "now")[0]["clock_timestamp"]
+    return found
+
+
+def sensor(conn: Connection, id_: int) -> Row | None:
+    return _one(conn, "sensor", id=id_)
+
+
+def sensor_series(conn: Connection, id_: int) -> list[Row]:
+    """What it measures: newest value, metric and standing faults of each series; the headline first."""
+    return _rows(conn, "sensor_series", id=id_)
+
+
+def trend(conn: Connection, series: int, start: datetime, stop: datetime, step: timedelta) -> list[Row]:
+    """at, mean, low, high of each step that has readings, oldest first."""
+    return _rows(conn, "trend", series=series, start=start, stop=stop, step=step)
+
+
+def levels(conn: Connection, series: int) -> list[Row]:
+    """name, priority, raise, clear, direction of each rule level for the series."""
+    return _rows(conn, "levels", series=series)
+
+
+def alarms(
+    conn: Connection, which: str = "open", *, priority: int | None = None, sensor: int | None = None, text: str = "",
+    most: int = 200,
+) -> list[Row]:  # fmt: skip
+    """which: open, closed or all; priority: this one and worse; text: anywhere in the rule's or sensor's name."""
+    return _rows(conn, "alarms", which=which, priority=priority, sensor=sensor, text=text, most=most)
+
+
+def alarm(conn: Connection, id_: int) -> Row | None:
+    return _one(conn, "alarm", id=id_)
+
+
+def alarm_changes(conn: Connection, id_: int) -> list[Row]:
+    return _rows(conn, "alarm_changes", id=id_)
+
+
+def feeds(conn: Connection) -> list[Row]:
+    """Every feed with its ledger of the last 24 hours; rate: {minutes ago: messages} of the last hour."""
+    return _rows(conn, "feeds")
+
+
+def feed_reasons(conn: Connection, feed: int) -> list[Row]:
+    return _rows(conn, "feed_reasons", id=feed)
+
+
+def quarantined(conn: Connection, feed: int, reason: str = "", most: int = 50) -> list[Row]:
+    """Messages that could not be used, newest first; payload as bytes."""
+    return _rows(conn, "quarantined", feed=feed, reason=reason, most=most)
+
+
+def mails(conn: Connection, state: str = "", most: int = 200) -> list[Row]:
+    return _rows(conn, "mails", state=state, most=most)
+
+
+def mail(conn: Connection, id_: str) -> Row | None:
+    """One mail; mime: the message as bytes, None before it was made."""
+    return _one(conn, "mail", id=id_)
+
+
+def mail_counts(conn: Connection) -> dict[str, int]:
+    return {row["state"]: row["count"] for row in _rows(conn, "mail_counts")}
+
+
+def worst(conn: Connection, kind: str = "", most: int = 200) -> list[Row]:
+    """Series with standing faults, the worst first."""
+    return _rows(conn, "worst", kind=kind, most=most)
+
+
+def quality_counts(conn: Connection) -> dict[str, int]:
+    return {row["kind"]: row["count"] for row in _rows(conn, "quality_counts")}
+
+
+def processes(conn: Connection) -> list[Row]:
+    return _rows(conn, "processes")
+
+
+def size(conn: Connection) -> Row:
+    return _rows(conn, "size")[0]
+
+
+def _rows(conn: Connection, name: str, **parameters: object) -> list[Row]:
+    with translated(), conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(queries.load("screens")[name], parameters).fetchall()
+
+
+def _one(conn: Connection, name: str, **parameters: object) -> Row | None:
+    found = _rows(conn, name, **parameters)
+    return found[0] if found else None

@@ -1,0 +1,93 @@
+-- now --
+-- The database's clock, microseconds.
+SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+
+-- city --
+-- The city as its folder says.
+SELECT key, name, zone, settings, digest FROM city;
+
+-- sensors --
+-- Every sensor that has a place, with the cadence it is held to, seconds.
+SELECT s.id, s.key, s.name, s.domain, coalesce(f.key, '') AS feed, s.kind, coalesce(p.lat, s.lat) AS lat,
+       coalesce(p.lon, s.lon) AS lon, coalesce(s.area, '') AS area, s.moves,
+       extract(epoch FROM coalesce(s.cadence, f.cadence))::float8 AS cadence
+FROM sensor s
+LEFT JOIN feed f ON f.id = s.feed_id
+LEFT JOIN latest_position p ON p.sensor_id = s.id
+WHERE coalesce(p.lat, s.lat) IS NOT NULL AND coalesce(p.lon, s.lon) IS NOT NULL AND coalesce(f.enabled, true)
+ORDER BY s.id;
+
+-- series --
+-- Every series, those of one sensor together.
+SELECT id, sensor_id, metric FROM series ORDER BY sensor_id, id;
+
+-- metrics --
+-- What is measured, with its map colouring.
+SELECT key, name, unit, decimals, settings FROM metric;
+
+-- latest_all --
+-- The newest value of every series.
+SELECT series_id, (extract(epoch FROM time) * 1000000)::bigint, (extract(epoch FROM received_at) * 1000000)::bigint, value
+FROM latest;
+
+-- latest_of --
+-- The newest value of these series.
+SELECT series_id, (extract(epoch FROM time) * 1000000)::bigint, (extract(epoch FROM received_at) * 1000000)::bigint, value
+FROM latest WHERE series_id = ANY(%(series)s);
+
+-- positions_of --
+-- Where these sensors are now.
+SELECT sensor_id, lat, lon, (extract(epoch FROM time) * 1000000)::bigint FROM latest_position WHERE sensor_id = ANY(%(sensors)s);
+
+-- positions_all --
+-- Where every moving sensor is now.
+SELECT sensor_id, lat, lon, (extract(epoch FROM time) * 1000000)::bigint FROM latest_position;
+
+-- doubtful --
+-- Series whose values must not be believed now.
+SELECT DISTINCT series_id FROM quality
+WHERE active AND kind IN ('range', 'rate', 'stuck', 'not_finite', 'skew', 'future', 'past');
+
+-- changes --
+-- What these commits touched.
+SELECT series, sensors, registry, (extract(epoch FROM at) * 1000000)::bigint FROM change WHERE id = ANY(%(ids)s);
+
+-- alarms --
+-- Alarms whose episode is not over, the worst and newest first.
+SELECT a.id, a.priority, a.condition, a.acked_at IS NOT NULL AS acked, a.suppression, st.isa, r.name AS rule, a.value,
+       a.threshold, a.series_id, a.sensor_id, a.domain, coalesce(a.area, s.area, '') AS area, s.name AS sensor,
+       s.key AS sensor_key, f.name AS feed, coalesce(a.lat, s.lat) AS lat, coalesce(a.lon, s.lon) AS lon,
+       m.unit, m.decimals, (extract(epoch FROM a.opened_at) * 1000000)::bigint AS opened
+FROM alarm a
+JOIN alarm_state st ON st.id = a.id
+JOIN rule r ON r.id = a.rule_id
+LEFT JOIN sensor s ON s.id = a.sensor_id
+LEFT JOIN feed f ON f.id = a.feed_id
+LEFT JOIN series se ON se.id = a.series_id
+LEFT JOIN metric m ON m.key = se.metric
+WHERE a.closed_at IS NULL
+ORDER BY a.condition = 'false', a.suppression <> 'none', a.priority, a.opened_at DESC;
+
+-- areas --
+-- Areas valid today.
+SELECT key, name, kind, geometry FROM area WHERE valid_from <= current_date AND current_date < valid_to ORDER BY id;
+
+-- feeds --
+-- When each feed was last heard, microseconds, and the silence it is allowed, seconds.
+SELECT f.key, f.name, f.domain, (extract(epoch FROM c.received_at) * 1000000)::bigint AS heard,
+       extract(epoch FROM coalesce(f.silent_after, f.cadence * 5))::float8 AS silent_after
+FROM feed f LEFT JOIN feed_contact c ON c.feed_id = f.id
+WHERE f.enabled AND f.key <> 'unclaimed' ORDER BY f.key;
+
+-- processes --
+-- What each running part says of itself.
+SELECT name, state, (extract(epoch FROM beat_at) * 1000000)::bigint AS beat FROM process ORDER BY name;
+
+-- history --
+-- One metric of these sensors in equal steps of time, oldest first; microseconds.
+SELECT se.sensor_id, (extract(epoch FROM date_bin(%(step)s::interval, r.time, timestamptz '2000-01-01 00:00Z')) * 1000000)::bigint AS at,
+       avg(r.value)::float8 AS mean, min(r.value) AS low, max(r.value) AS high, sum(r.value)::float8 AS total
+FROM series se JOIN reading r ON r.series_id = se.id
+WHERE se.metric = %(metric)s AND se.sensor_id = ANY(%(sensors)s)
+  AND r.time > clock_timestamp() - %(back)s::interval AND r.time <= clock_timestamp()
+GROUP BY 1, 2 ORDER BY 2;
