@@ -15,6 +15,7 @@ def register(commands: Any) -> None:
     _register_up(commands)
     check = commands.add_parser("check", help="verify a city folder: every fault with file, place and hint")
     check.add_argument("folder", type=Path, metavar="CITY", help="city folder")
+    check.add_argument("--quiet", action="store_true", help="say nothing where all is sound; no warnings")
     check.set_defaults(handler=_check)
 
     schemas = commands.add_parser("schemas", help="write JSON Schemas of a city folder's files, for editors")
@@ -57,15 +58,16 @@ def _port(text: str) -> int:
 
 
 def _up(args: argparse.Namespace, settings: Settings) -> int:
+    from ioc.compose import sample_city
     from ioc.up import command
 
-    return command.run(args, settings)
+    return command.run(args, settings, sample=sample_city())
 
 
 def _check(args: argparse.Namespace, _: Settings) -> int:
     from ioc.compose import check_folder
 
-    return check_folder(args.folder)
+    return check_folder(args.folder, quiet=args.quiet)
 
 
 def _schemas(args: argparse.Namespace, _: Settings) -> int:

@@ -26,12 +26,13 @@ class IocError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a city folder: file, place in it (`feed.options.time`), what, and a hint."""
+    """One thing wrong in a city folder: file (with its line), place in it (`feed.options.time`), what, and a hint."""
 
     file: str
     place: str
     what: str
     hint: str = ""
+    warning: bool = False  # it works, and may not be what was meant
 
     def __str__(self) -> str:
         where = f"{self.file}: {self.place}" if self.place else self.file

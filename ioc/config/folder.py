@@ -1,18 +1,18 @@
 """Reads a whole city folder; the one entry of this package.
 
-Effects end here: what is returned is frozen. `load` raises ConfigError with every fault it found.
+Effects end here: what is returned is frozen. `load` raises ConfigError with every fault it found, in the files
+themselves and in what they say of each other.
 """
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from ioc.config import report
 from ioc.config.city import City
 from ioc.config.contacts import Contacts
 from ioc.config.feeds import Feed
@@ -21,13 +21,18 @@ from ioc.config.rules import RuleFile
 from ioc.config.scenes import Scene
 from ioc.config.thresholds import ThresholdPack
 from ioc.errors import ConfigError, Fault
+from ioc.watch import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from ioc.config.contacts import Contact
     from ioc.config.places import Area, Sensor
     from ioc.config.rules import Rule
 
 T = TypeVar("T")
+_FILES = {"city": "city.toml", "metrics": "metrics.toml", "contacts": "contacts.toml"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,68 +52,130 @@ class CityFolder:
     contacts: dict[str, Contact] = field(default_factory=dict)
 
 
-def digest(path: Path) -> str:
-    """A hash over names and contents of the folder's files."""
-    total = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")):
-        total.update(str(file.relative_to(path)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return total.hexdigest()[:16]
-
-
 def load(path: Path) -> CityFolder:
     """Read and check the folder. Raises ConfigError."""
-    from ioc.city import read_areas, read_sensors  # geopandas is slow to import: only when a folder is read
+    from ioc.config import check
 
-    faults: list[Fault] = []
+    found = read(path)
+    faults = found.faults + [f for f in check.references(found) if not f.warning]
+    if faults or found.folder is None:
+        raise ConfigError(faults)
+    return found.folder
+
+
+@dataclass(slots=True)
+class Reading:
+    """What could be read of a folder, sound or not, and where each thing stands.
+
+    texts: each file's text, for line numbers. broken: parts of which something could not be read, so that a reference
+    to it is no second fault. where: (part, key) -> (file, place in it). folder: None when city.toml has faults.
+    """
+
+    path: Path
+    faults: list[Fault] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    where: dict[tuple[str, str], tuple[str, tuple[int | str, ...]]] = field(default_factory=dict)
+    folder: CityFolder | None = None
+
+    def fault(self, part: str, key: str, place: Iterable[int | str], what: str, hint: str = "",
+              *, warning: bool = False) -> Fault:  # fmt: skip
+        """A fault at a place below the thing `key` of `part`."""
+        file, base = self.where.get((part, key), (_FILES.get(part, part), ()))
+        whole = (*base, *place)
+        return Fault(
+            report.at(file, self.texts.get(file, ""), whole), report.dotted(whole), what, hint, warning=warning
+        )
+
+
+def read(path: Path) -> Reading:
+    """Read every file of the folder. Raises ConfigError only where there is no folder."""
+    from ioc.city import read_areas, read_sensors  # slow to import: only when a folder is read
+
     if not (path / "city.toml").is_file():
         raise ConfigError([Fault(str(path), "", "no city.toml here", "name a city folder, e.g. `ioc up my-city/`")])
-    city = _read(path / "city.toml", City, faults, path)
-    metrics = _read(path / "metrics.toml", dict[str, Metric], faults, path) or {}
-    contacts = _read(path / "contacts.toml", Contacts, faults, path) or Contacts()
-    rules = [r for f in _files(path, "rules") if (found := _read(f, RuleFile, faults, path)) for r in found.rule]
-    result = {
-        "metrics": metrics,
-        "feeds": _stems(path, "feeds", Feed, faults),
-        "thresholds": _stems(path, "thresholds", ThresholdPack, faults),
-        "scenes": _stems(path, "scenes", Scene, faults),
-        "sensors": {s.key: s for s in read_sensors(path, faults)},
-        "areas": read_areas(path, faults),
-        "rules": {r.key: r for r in rules},
-        "contacts": {c.key: c for c in contacts.contact},
+    found = Reading(path)
+    city = _toml(found, "city", path / "city.toml", City)
+    parts: dict[str, Any] = {
+        "metrics": _metrics(found, path / "metrics.toml"),
+        "feeds": _stems(found, "feeds", Feed),
+        "thresholds": _stems(found, "thresholds", ThresholdPack),
+        "scenes": _stems(found, "scenes", Scene),
+        "rules": _tables(found, "rules", "rule", _files(path, "rules"), RuleFile),
+        "contacts": _tables(found, "contacts", "contact", [path / "contacts.toml"], Contacts),
     }
-    if faults or city is None:
-        raise ConfigError(faults)
-    return CityFolder(path=path, digest=digest(path), city=city, **result)  # type: ignore[arg-type]
+    before = len(found.faults)
+    sensors, parts["areas"] = read_sensors(path, found.faults), read_areas(path, found.faults)
+    found.broken |= {"sensors", "areas"} if len(found.faults) > before else set()
+    parts["sensors"] = _unique_sensors(found, sensors)
+    if city is not None:
+        found.folder = CityFolder(path=path, digest=digest(path), city=city, **parts)
+    return found
 
 
 def _files(path: Path, part: str) -> list[Path]:
     return sorted((path / part).glob("*.toml"))
 
 
-def _stems(path: Path, part: str, model: type[T], faults: list[Fault]) -> dict[str, T]:
-    found = ((file.stem, _read(file, model, faults, path)) for file in _files(path, part))
-    return {stem: value for stem, value in found if value is not None}
+def _metrics(found: Reading, file: Path) -> dict[str, Metric]:
+    metrics = _toml(found, "metrics", file, dict[str, Metric]) or {}
+    for key in metrics:
+        found.where["metrics", key] = (file.name, (key,))
+    return metrics
 
 
-def _read(file: Path, model: type[T], faults: list[Fault], root: Path) -> T | None:
-    name = str(file.relative_to(root))
+def _stems(found: Reading, part: str, model: type[T]) -> dict[str, T]:
+    """One thing a file, its key the file's stem."""
+    things = {}
+    for file in _files(found.path, part):
+        found.where[part, file.stem] = (f"{part}/{file.name}", ())
+        if (thing := _toml(found, part, file, model)) is not None:
+            things[file.stem] = thing
+    return things
+
+
+def _tables(found: Reading, part: str, table: str, files: list[Path], model: type[T]) -> dict[str, Any]:
+    """Many things a file, each with its key; the same key twice is a fault."""
+    things: dict[str, Any] = {}
+    for file in files:
+        name = str(file.relative_to(found.path))
+        for number, thing in enumerate(getattr(_toml(found, part, file, model), table, ())):
+            if thing.key in things:
+                other = found.where[part, thing.key][0]
+                line = report.at(name, found.texts[name], (table, number, "key"))
+                what = f"{table} {thing.key!r} stands twice, the other one in {other}"
+                found.faults.append(Fault(line, f"{table}[{number}].key", what, "give each its own key"))
+                continue
+            things[thing.key] = thing
+            found.where[part, thing.key] = (name, (table, number))
+    return things
+
+
+def _unique_sensors(found: Reading, sensors: list[Sensor]) -> dict[str, Sensor]:
+    things: dict[str, Sensor] = {}
+    for sensor in sensors:
+        if sensor.key in things:
+            what = f"sensor {sensor.key!r} stands twice"
+            found.faults.append(Fault("sensors", sensor.key, what, "give each its own key"))
+        things[sensor.key] = sensor
+        found.where["sensors", sensor.key] = ("sensors", (sensor.key,))
+    return things
+
+
+def _toml(found: Reading, part: str, file: Path, model: type[T]) -> T | None:
+    name = str(file.relative_to(found.path))
     if not file.is_file():
         return None
     try:
-        data: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+        found.texts[name] = file.read_text(encoding="utf-8")
+        data: Any = tomllib.loads(found.texts[name])
         return TypeAdapter(model).validate_python(data)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        faults.append(Fault(name, "", f"not TOML: {error}"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        found.faults.append(Fault(name, "", f"not TOML: {error}"))
     except ValidationError as error:
-        faults += [_fault(name, e) for e in error.errors()]
+        found.faults += [report.fault(name, found.texts[name], model, e) for e in error.errors()]
+    found.broken.add(part)
     return None
-
-
-def _fault(file: str, error: Any) -> Fault:
-    place = ".".join(str(part) for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
-    hint = "remove it or check its spelling" if error["type"] == "extra_forbidden" else ""
-    return Fault(file, place, message, hint)
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -120,4 +187,4 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {name: TypeAdapter(model).json_schema() for name, model in models.items()}
 
 
-__all__ = ["CityFolder", "digest", "load", "schemas"]
+__all__ = ["CityFolder", "Reading", "digest", "load", "read", "schemas"]

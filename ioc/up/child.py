@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,10 @@ _LOG_LIMIT = 5_000_000  # bytes, twice: the log and the one before
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """How to run one child. `ready` says whether it can be used; `prepare` runs before every start."""
+    """How to run one child. `ready` says whether it can be used; `prepare` runs before every start.
+
+    build: makes the command line after `prepare`, where it depends on what that made.
+    """
 
     name: str
     command: list[str]
@@ -32,9 +34,11 @@ class Spec:
     ready: Callable[[], bool] = lambda: True
     alive: Callable[[], bool] = lambda: True  # False: it runs and is stuck
     prepare: Callable[[], None] = lambda: None
+    build: Callable[[], list[str]] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 15.0
     once: bool = False  # True: it is meant to end by itself with exit code 0
+    rank: int = 0  # started in rising order, stopped in falling order
     where: str = ""  # shown to people: an address
 
 
@@ -58,9 +62,10 @@ class Child:
         """Start it; `now` is time.monotonic(). Raises what `prepare` raises, OSError."""
         self.spec.prepare()
         self.was_ready, self.started_at = False, now
+        command = self.spec.build() if self.spec.build else self.spec.command
         with self.spec.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [*dies_with_us(self.spec.stop_signal), *self.spec.command],
+                [*dies_with_us(self.spec.stop_signal), *command],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
                 env=child_environment(self.spec.environment),
             )  # fmt: skip
@@ -113,20 +118,11 @@ class Child:
             except ProcessLookupError:
                 return
 
-    def stop(self, *, patience: float | None = None) -> bool:
-        """End it in order, or by force after its patience; returns whether force was needed."""
-        self.done = True
-        if not self.running:
-            return False
-        assert self.process is not None
-        self.signal(self.spec.stop_signal)
-        try:
-            self.process.wait(self.spec.stop_seconds if patience is None else patience)
-        except subprocess.TimeoutExpired:
+    def kill(self) -> None:
+        """End it by force, with its own children."""
+        if self.process is not None:
             self.signal(signal.SIGKILL)
             self.process.wait()
-            return True
-        return False
 
     def last_words(self, lines: int = 6) -> str:
         return last_lines(self.spec.log, lines)
@@ -154,15 +150,6 @@ def last_lines(log: Path, lines: int) -> str:
     except OSError:
         return ""
     return "\n".join(text.strip().splitlines()[-lines:])
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.05) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(every)
-    return True
 
 
 def _ended(code: int) -> str:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
@@ -52,6 +53,9 @@ class DataFolder:
         """Bytes free on its disk."""
         return shutil.disk_usage(self.path).free
 
+    def is_low(self) -> bool:
+        return self.free() < LOW
+
     def open_(self) -> None:
         """Make it if need be and hold it. Raises StartError that says what to do."""
         try:
@@ -84,6 +88,37 @@ class DataFolder:
         part = self.path / f".{name}.part"
         part.write_text(json.dumps(content) + "\n", encoding="utf-8")
         part.replace(self.path / name)
+
+    def note_processes(self, running: dict[str, int]) -> None:
+        """Remember our children {name: pid}; where the disk is full, the kernel's own care must do."""
+        import psutil
+
+        known = {}
+        for name, pid in running.items():
+            with suppress(psutil.Error):
+                known[name] = [pid, psutil.Process(pid).create_time()]
+        with suppress(OSError):
+            self.write("processes.json", known)
+
+    def end_survivors(self) -> list[str]:
+        """End children that outlived a killed `ioc up`; returns their names.
+
+        A process number that another program has got since is left alone: the start time tells.
+        """
+        import psutil
+
+        found = {}
+        for name, (pid, created) in self.read("processes.json").items():
+            with suppress(psutil.Error):
+                if psutil.Process(pid).create_time() == created:
+                    found[name] = psutil.Process(pid)
+        for action in ("terminate", "kill"):
+            for process in found.values():
+                with suppress(psutil.Error):
+                    getattr(process, action)()
+            if not psutil.wait_procs(list(found.values()), timeout=8)[1]:
+                break
+        return list(found)
 
     def _hold(self) -> None:
         lock = (self.path / "lock").open("a+", encoding="utf-8")

@@ -1,0 +1,102 @@
+"""Compositions of several packages behind one command; with ioc.cli the only module here that knows the others."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from ioc import plugins
+from ioc.config import check, folder, report
+from ioc.errors import ConfigError, IocError
+
+if TYPE_CHECKING:
+    from collections.abc import Sized
+
+    from ioc.config.check import Complaint
+    from ioc.config.folder import CityFolder
+
+
+def sample_city() -> Path:
+    """The folder of the sample city."""
+    return Path(str(files("sample_feeds") / "soc_trang"))
+
+
+def check_folder(path: Path, *, quiet: bool = False) -> int:
+    """`ioc check`: print warnings and what the folder holds. Raises ConfigError with every fault."""
+    found = folder.read(path)
+    parts = check.Parts(feed=_check_feed, rule=_check_rule, units=_check_units)
+    everything = check.everything(found, parts, date.today())
+    faults = [f for f in everything if not f.warning]
+    for warning in (f for f in everything if f.warning and not quiet):
+        print(f"warning: {warning}", file=sys.stderr)
+    if faults or found.folder is None:
+        raise ConfigError(faults)
+    if not quiet:
+        print(f"{path}: sound. {_contents(found.folder)}")
+    return 0
+
+
+def _contents(city: CityFolder) -> str:
+    counts: dict[str, Sized] = {
+        "feeds": city.feeds, "metrics": city.metrics, "sensors": city.sensors, "areas": city.areas,
+        "rules": city.rules, "scenes": city.scenes, "contacts": city.contacts,
+    }  # fmt: skip
+    return ", ".join(f"{len(things)} {name}" for name, things in counts.items())
+
+
+def _check_feed(key: str, city: CityFolder) -> list[Complaint]:
+    """Whether the format exists and accepts the feed's options."""
+    return _check_part("ingest.formats", "format", city.feeds[key].format, city.feeds[key].options, compiles=True)
+
+
+def _check_rule(key: str, city: CityFolder) -> list[Complaint]:
+    """Whether the kind exists, accepts the rule's options, and can make levels of them."""
+    rule = city.rules[key]
+    complaints = _check_part("alerts.rules", "kind", rule.kind, rule.options, compiles=False)
+    if complaints:
+        return complaints
+    module = plugins.load("alerts.rules", rule.kind)
+    if hasattr(module, "specs"):
+        try:
+            list(module.specs(rule, module.Options.model_validate(rule.options), city.thresholds, date.today()))
+        except ValueError as error:
+            return [(("options",), str(error), "")]
+    return []
+
+
+def _check_part(package: str, word: str, name: str, options: dict[str, object], *, compiles: bool) -> list[Complaint]:
+    known = plugins.names(package)
+    if name not in known:
+        return [
+            ((word,), f"there is no {word} {name!r}", report.nearest(name, known) or f"there are: {', '.join(known)}")
+        ]
+    module = plugins.load(package, name)
+    try:
+        accepted = module.Options.model_validate(options)
+        if compiles:
+            module.compile(accepted)
+    except ValidationError as error:
+        return [_complaint(module.Options, e) for e in error.errors()]
+    except (IocError, ValueError, LookupError) as error:
+        return [(("options",), str(error), "")]
+    return []
+
+
+def _complaint(model: type, error: Any) -> Complaint:
+    told = report.fault("", "", model, error)
+    return ("options", *error["loc"]), told.what, told.hint
+
+
+def _check_units(source: str, target: str) -> str:
+    from ingest.units import UnitError, conversion
+
+    try:
+        conversion(source, target)
+    except UnitError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,107 @@
+"""Places of a city folder: areas that are whole and do not overlap, sensors that are where the city is."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from ioc.errors import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ioc.config.folder import CityFolder, Reading
+    from ioc.config.places import Area
+
+_SHOWN = 10  # of the same kind of slip
+_OVERLAP = 0.01  # share of the smaller area; neighbours drawn by hand overlap by less
+
+
+def faults(found: Reading, city: CityFolder) -> Iterator[Fault]:
+    """Faults and warnings of areas, sensors and the map view."""
+    yield from _view(found, city)
+    yield from _areas(city)
+    yield from _sensors(city)
+
+
+def _view(found: Reading, city: CityFolder) -> Iterator[Fault]:
+    view = city.city.map
+    lon, lat = view.center
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+        hint = "swap them" if abs(lon) <= 90 else ""
+        yield found.fault("city", "", ("map", "center"), f"[{lon:g}, {lat:g}] is not [lon, lat]", hint)
+    if view.bounds and not (view.bounds[0] < view.bounds[2] and view.bounds[1] < view.bounds[3]):
+        yield found.fault("city", "", ("map", "bounds"), "is not [west, south, east, north]")
+    elif view.bounds and not _inside(lat, lon, view.bounds):
+        yield found.fault("city", "", ("map", "center"), "is outside the bounds", "it is [lon, lat]")
+    if view.basemap and not (city.path / view.basemap).is_file():
+        yield found.fault("city", "", ("map", "basemap"), f"there is no file {view.basemap!r} in the folder")
+
+
+def _areas(city: CityFolder) -> Iterator[Fault]:
+    if not city.areas:
+        return
+    from shapely.geometry import shape
+    from shapely.validation import explain_validity
+
+    sound: list[tuple[Area, Any]] = []
+    for area in city.areas:
+        if area.valid_from and area.valid_to and area.valid_from >= area.valid_to:
+            yield Fault("areas", area.key, f"valid_from {area.valid_from} is not before valid_to {area.valid_to}")
+        polygon = shape(area.geometry)
+        if polygon.geom_type not in ("Polygon", "MultiPolygon"):
+            yield Fault("areas", area.key, f"is a {polygon.geom_type}, not a polygon")
+        elif not polygon.is_valid:
+            yield Fault("areas", area.key, f"the polygon is not sound: {explain_validity(polygon)}", "mend it in QGIS")
+        else:
+            sound.append((area, polygon))
+    yield from _pairs(sound)
+
+
+def _pairs(areas: list[tuple[Area, Any]]) -> Iterator[Fault]:
+    """One key twice at a time is a fault; two areas of a kind on the same ground are a warning."""
+    from shapely import STRtree
+
+    for (one, _), (two, _) in combinations(areas, 2):
+        if one.key == two.key and _same_time(one, two):
+            yield Fault("areas", one.key, "stands twice for the same days", "set valid_from and valid_to")
+    tree = STRtree([polygon for _, polygon in areas])
+    for first, second in sorted(map(tuple, tree.query([p for _, p in areas], predicate="intersects").T.tolist())):
+        (one, a), (two, b) = areas[first], areas[second]
+        if first < second and one.key != two.key and one.kind == two.kind and _same_time(one, two):
+            share = a.intersection(b).area / min(a.area, b.area)
+            if share > _OVERLAP:
+                what = f"overlaps {two.key!r} by {share:.0%} of the smaller one"
+                yield Fault("areas", one.key, what, "a sensor there counts for the first of them", warning=True)
+
+
+def _same_time(one: Area, two: Area) -> bool:
+    return (one.valid_from or date.min) < (two.valid_to or date.max) and (two.valid_from or date.min) < (
+        one.valid_to or date.max
+    )
+
+
+def _sensors(city: CityFolder) -> Iterator[Fault]:
+    bounds = city.city.map.bounds
+    outside = []
+    for sensor in city.sensors.values():
+        if sensor.lat is None or sensor.lon is None:
+            continue
+        if not (-90 <= sensor.lat <= 90 and -180 <= sensor.lon <= 180):
+            yield Fault(
+                "sensors", sensor.key, f"{sensor.lat:g}, {sensor.lon:g} is no place on Earth", "lat is -90 to 90"
+            )
+        elif bounds and not _inside(sensor.lat, sensor.lon, bounds):
+            swapped = _inside(sensor.lon, sensor.lat, bounds)
+            outside.append((sensor, "lat and lon are swapped" if swapped else "correct it, or widen map.bounds"))
+    for sensor, hint in outside[:_SHOWN]:
+        what = f"lat {sensor.lat:g}, lon {sensor.lon:g} is outside the map's bounds"
+        yield Fault("sensors", sensor.key, what, hint, warning=True)
+    if len(outside) > _SHOWN:
+        yield Fault("sensors", "", f"{len(outside) - _SHOWN} more sensors are outside the map's bounds", warning=True)
+
+
+def _inside(lat: float, lon: float, bounds: tuple[float, float, float, float]) -> bool:
+    west, south, east, north = bounds
+    return west <= lon <= east and south <= lat <= north

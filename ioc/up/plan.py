@@ -1,0 +1,150 @@
+"""Which children one city needs, how each is run, and how each says that it is ready."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import sys
+import urllib.request
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ioc.embedded.broker import Broker, choose, free_port, listens
+from ioc.embedded.postgres import Postgres
+from ioc.up.child import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ioc.settings import Settings
+    from ioc.up.folder import DataFolder
+
+INFRASTRUCTURE, SERVICES, PUBLISHERS = 0, 2, 4  # ranks: started in rising order, stopped in falling order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the command line asked for."""
+
+    city: Path
+    host: str
+    port: int
+    broker: str = "auto"
+    broker_port: int = 0
+    simulate: bool = True
+    bridge: bool = False
+
+
+class Plan:
+    """The children of one city on one data folder. What the environment already names is used and not started."""
+
+    def __init__(self, wishes: Wishes, data: DataFolder, settings: Settings) -> None:
+        self._wishes, self._data = wishes, data
+        self._memory = data.read("machine.json")
+        self.postgres = None if settings.database_url else self._postgres()
+        self.broker = None if settings.broker_url else self._broker()
+        self._smtp_port = 0 if settings.smtp_url else self._port("smtp")
+        self.settings = replace(
+            settings,
+            database_url=self.postgres.url if self.postgres else settings.database_url,
+            broker_url=self.broker.url if self.broker else settings.broker_url,
+            smtp_url=settings.smtp_url or f"smtp://127.0.0.1:{self._smtp_port}",
+            base_url=settings.base_url or f"http://{reachable(wishes.host)}:{wishes.port}",
+            secret=settings.secret or self._remember("secret", lambda: secrets.token_urlsafe(32)),
+            http_host=wishes.host,
+            http_port=wishes.port,
+        )
+        data.write("machine.json", self._memory)
+        (data.path / "machine.json").chmod(0o600)  # the database's password and the signing secret
+
+    def infrastructure(self) -> list[Spec]:
+        """The database and the broker, where they are ours."""
+        return [spec for spec in (self._database_spec(), self._broker_spec()) if spec]
+
+    def services(self) -> list[Spec]:
+        city = str(self._wishes.city)
+        found = [self._part(name, [name, city]) for name in ("ingest", "dashboards", "alerts")]
+        if self._smtp_port:
+            arguments = ["mail-catcher", "--dir", str(self._data.mail), "--port", str(self._smtp_port)]
+            found.append(self._part("mail", arguments, where=f"keeps every mail in {self._data.mail}"))
+        return found
+
+    def publishers(self) -> list[Spec]:
+        wanted = {"simulate": self._wishes.simulate, "bridge": self._wishes.bridge}
+        return [self._part(n, [n, str(self._wishes.city)], rank=PUBLISHERS) for n, yes in wanted.items() if yes]
+
+    def backfill(self) -> Spec:
+        """Two weeks of history, at low priority, once."""
+        command = [
+            "nice",
+            "-n",
+            "15",
+            *_ioc("backfill", str(self._wishes.city), "--progress", str(self._data.path / "backfill.json")),
+        ]
+        return Spec(name="backfill", command=command, log=self._data.logs / "backfill.log", rank=PUBLISHERS,
+                    environment=self.settings.environment(), once=True, stop_seconds=10)  # fmt: skip
+
+    def migrate(self) -> list[str]:
+        return _ioc("migrate")
+
+    def check(self) -> list[str]:
+        return _ioc("check", str(self._wishes.city), "--quiet")
+
+    def _postgres(self) -> Postgres:
+        password = self._remember("database_password", lambda: secrets.token_urlsafe(18))
+        return Postgres(self._data.postgres, self._port("database"), password)
+
+    def _broker(self) -> Broker:
+        return Broker(choose(self._wishes.broker), self._data.broker, self._wishes.broker_port or self._port("broker"))
+
+    def _database_spec(self) -> Spec | None:
+        if self.postgres is None:
+            return None
+        return Spec(name="database", command=[], log=self._data.logs / "database.log", rank=INFRASTRUCTURE,
+                    build=self.postgres.command, prepare=self.postgres.prepare, ready=self.postgres.answers,
+                    stop_signal=signal.SIGINT, stop_seconds=40,
+                    where=f"PostgreSQL on 127.0.0.1:{self.postgres.port}")  # fmt: skip
+
+    def _broker_spec(self) -> Spec | None:
+        if self.broker is None:
+            return None
+        port = self.broker.port
+        return Spec(name="broker", command=[], log=self._data.logs / "broker.log", rank=INFRASTRUCTURE + 1,
+                    build=self.broker.command, ready=lambda: listens(port),
+                    where=f"{self.broker.kind} on 127.0.0.1:{port}")  # fmt: skip
+
+    def _part(self, name: str, arguments: list[str], *, rank: int = SERVICES, where: str = "") -> Spec:
+        port = free_port()
+        settings = replace(self.settings, health_host="127.0.0.1", health_port=port)
+        return Spec(name=name, command=_ioc(*arguments), log=self._data.logs / f"{name}.log", rank=rank, where=where,
+                    environment=settings.environment(), ready=lambda: says(port, "readyz"),
+                    alive=lambda: says(port, "healthz"))  # fmt: skip
+
+    def _port(self, name: str) -> int:
+        """The same port as last time where it is still free, so that other programs find it again."""
+        known = self._memory.get(f"{name}_port")
+        if not isinstance(known, int) or listens(known):
+            self._memory[f"{name}_port"] = free_port()
+        return int(self._memory[f"{name}_port"])
+
+    def _remember(self, name: str, make: Callable[[], str]) -> str:
+        return str(self._memory.setdefault(name, make()))
+
+
+def reachable(host: str) -> str:
+    """The name to open in a browser on this machine for an address that is listened on."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+
+
+def says(port: int, path: str) -> bool:
+    """Whether a child's health port answers 200."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=3) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _ioc(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "ioc", *arguments]
