@@ -14,8 +14,9 @@ import signal
 import threading
 from typing import TYPE_CHECKING, TypeAlias
 
-from ioc import log
+from ioc.errors import IocError
 from ioc.health import Health
+from ioc.log import start as start_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,16 +29,22 @@ Part: TypeAlias = "Callable[[Path, Settings, threading.Event, Health], None]"
 
 def run(name: str, part: Part, folder: Path, settings: Settings) -> int:
     """Run `part` until SIGTERM or SIGINT sets its stop event; returns the exit code."""
-    log.start(settings.log_level)
+    start_log(settings.log_level)
+    log = logging.getLogger(f"{name}.service")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     health = Health(name)
     health.serve(settings.health_host, settings.health_port)
-    logging.getLogger(f"{name}.service").info("starts on %s", folder)
+    log.info("starts on %s", folder)
     try:
         part(folder, settings, stop, health)
+    except IocError:
+        raise  # the command line says it in one line
+    except Exception:
+        log.exception("ended by an error")
+        return 1
     finally:
         health.close()
-    logging.getLogger(f"{name}.service").info("stopped")
+    log.info("stopped")
     return 0

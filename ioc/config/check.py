@@ -129,7 +129,9 @@ def _sensors(_: Reading, city: CityFolder, names: _Names) -> Iterator[Fault]:
     for (what, name), count in wrong.items():
         if count:
             fault = next(names.missing(what, name, ("sensors", "", ())))
-            yield Fault("sensors", what, f"{fault.what}, which {count} sensors name", fault.hint)
+            yield Fault(
+                "sensors", what, f"{fault.what}, which {count} sensor{'s name' if count > 1 else ' names'}", fault.hint
+            )
 
 
 def _rules(_: Reading, city: CityFolder, names: _Names) -> Iterator[Fault]:

@@ -33,6 +33,7 @@ class History(Model):
     readings: Duration = Field(default=parse_duration("400d"), validate_default=True)
     positions: Duration = Field(default=parse_duration("30d"), validate_default=True)
     rollup_1m: Duration = Field(default=parse_duration("60d"), validate_default=True)
+    rollup_1h: Duration = Field(default=parse_duration("1830d"), validate_default=True)  # days are kept for ever
     quarantine: Duration = Field(default=parse_duration("30d"), validate_default=True)
     quarantine_rows_per_feed: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
 

@@ -6,6 +6,7 @@ themselves and in what they say of each other.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -171,7 +172,8 @@ def _toml(found: Reading, part: str, file: Path, model: type[T]) -> T | None:
         data: Any = tomllib.loads(found.texts[name])
         return TypeAdapter(model).validate_python(data)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        found.faults.append(Fault(name, "", f"not TOML: {error}"))
+        line = re.search(r"at line (\d+)", str(error))
+        found.faults.append(Fault(f"{name}:{line[1]}" if line else name, "", f"not TOML: {error}"))
     except ValidationError as error:
         found.faults += [report.fault(name, found.texts[name], model, e) for e in error.errors()]
     found.broken.add(part)

@@ -44,7 +44,7 @@ def faults(feed: Feed) -> Iterator[str]:
 
 def overlaps(found: Reading, city: CityFolder) -> Iterator[Fault]:
     """Warnings for feeds that would claim the same messages while nothing says which of them comes first."""
-    enabled = [(key, feed) for key, feed in city.feeds.items() if feed.enabled]
+    enabled = [(key, feed) for key, feed in city.feeds.items() if feed.enabled and not any(faults(feed))]
     for (one, first), (two, second) in combinations(enabled, 2):
         if first.priority != second.priority:
             continue

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before the n-th restart in a row
 _SETTLED = 60.0  # seconds of life after which a child's earlier falls are forgotten
+_WORDS_EVERY = 20  # falls: a child that cannot start says why now and then, not each time
 _LOG_LIMIT = 5_000_000  # bytes, twice: the log and the one before
 
 
@@ -106,7 +107,7 @@ class Child:
         self.falls, self.restarts = self.falls + 1, self.restarts + 1
         self.next_start, self.last_fall = now + pause, why
         news = f"{self.spec.name} {why}; starts again in {pause:g} s"
-        if self.falls >= 3:
+        if self.falls % _WORDS_EVERY == 3:
             news += f". Its last words ({self.spec.log}):\n{self.last_words()}"
         return news
 
@@ -124,7 +125,7 @@ class Child:
             self.signal(signal.SIGKILL)
             self.process.wait()
 
-    def last_words(self, lines: int = 6) -> str:
+    def last_words(self, lines: int = 4) -> str:
         return last_lines(self.spec.log, lines)
 
     def trim_log(self) -> None:

@@ -81,7 +81,6 @@ class _Run:
         specs = [*self._plan.services(), *self._plan.publishers()]
         children = [self._keeper.start(spec) for spec in specs]
         self._await(children, started)
-        self._screen.address(self._plan.settings.base_url)
 
     def _await(self, children: list[Child], started: float) -> None:
         """Show each as it gets ready; a slow or broken one does not keep the others from being used."""
@@ -92,6 +91,8 @@ class _Run:
                     child.was_ready = True
                     waiting.remove(child)
                     self._screen.done(child.spec.name, child.spec.where, time.monotonic() - started)
+                    if child.spec.name == "dashboards":
+                        self._screen.address(self._plan.settings.base_url)
                 self._keeper.turn(0.1)
         for child in waiting:
             self._screen.slow(child.spec.name, child.spec.log)

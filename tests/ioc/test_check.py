@@ -1,0 +1,69 @@
+"""`ioc check`: each folder under tests/configs/bad is laid over the sound city; expected.txt lists every fault."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ioc import compose
+from ioc.cli import main
+from ioc.config import check, folder
+from ioc.errors import ConfigError
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+CASES = sorted(p.name for p in (CONFIGS / "bad").iterdir() if p.is_dir())
+TODAY = date(2026, 1, 1)
+
+
+@pytest.fixture
+def lay_over(tmp_path):
+    def make(case: str) -> Path:
+        shutil.copytree(CONFIGS / "sound", tmp_path / "city")
+        shutil.copytree(CONFIGS / "bad" / case, tmp_path / "city", dirs_exist_ok=True)
+        return tmp_path / "city"
+
+    return make
+
+
+def told(path: Path) -> list[str]:
+    parts = check.Parts(feed=compose._check_feed, rule=compose._check_rule, units=compose._check_units)
+    return [("warning: " if f.warning else "") + str(f) for f in check.everything(folder.read(path), parts, TODAY)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_fault_is_told_with_file_line_place_and_hint(lay_over, case):
+    expected = (CONFIGS / "bad" / case / "expected.txt").read_text(encoding="utf-8").splitlines()
+    assert sorted(told(lay_over(case))) == sorted(expected)
+
+
+def test_a_sound_folder_has_no_fault_and_no_warning():
+    assert told(CONFIGS / "sound") == []
+
+
+def test_check_exits_with_1_and_lists_all_faults(lay_over, capsys):
+    assert main(["check", str(lay_over("rule_names_nothing"))]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("ioc: 6 faults in the city folder:\n")
+    assert "rules/water.toml:14: rule[0].scope.metrics: there is no metric 'levle' (did you mean level?)" in said
+
+
+def test_check_says_what_a_sound_folder_holds(capsys):
+    assert main(["check", str(CONFIGS / "sound")]) == 0
+    assert "2 feeds, 2 metrics, 2 sensors, 2 areas, 2 rules" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_none_says_so(tmp_path, capsys):
+    assert main(["check", str(tmp_path / "nowhere")]) == 1
+    assert "no city.toml here" in capsys.readouterr().err
+
+
+def test_a_running_part_refuses_a_folder_whose_references_are_wrong(lay_over):
+    with pytest.raises(ConfigError, match="there is no metric 'levle'"):
+        folder.load(lay_over("rule_names_nothing"))
+
+
+def test_a_running_part_takes_a_folder_with_warnings_only(lay_over):
+    assert folder.load(lay_over("overlapping_topics")).feeds["air"].topic == "town/+/{sensor}"
