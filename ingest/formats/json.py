@@ -14,67 +14,33 @@ A key that is missing is a value that was not sent; null is no value. Numbers ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, Any
 
 from ingest import times
 from ingest.formats import _json_parts as parts
-from ingest.formats._json_parts import Array, EventFields, Value, ValuesFrom
+from ingest.formats._json_parts import Value
+from ingest.formats._mapping import Mapping, builders
 from ingest.formats._read import json_data
-from ingest.formats._values import number, number_or_text, place, plain, text
+from ingest.formats._values import plain, text
 from ingest.paths import getter, steps
-from ingest.units import conversion
-from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
-from ioc.records import Measurement, Position, Record, SensorFacts
+from ioc.records import Measurement, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ingest.formats import Decode, Segments
-    from ingest.formats._json_parts import Get, Scope
 
 EXAMPLE = ("city/an_hoi/air/aq-01", b'{"ts": 1767225600, "pm2_5": 31.4, "temperature": 27.9}')
-Build: TypeAlias = Callable[["Scope"], Iterator[Record]]
 
 
-class Options(Model):
-    kind: Literal["readings", "positions", "events"] = "readings"
-    records: str | list[str] = ""
-    where: dict[str, Any] = {}  # path -> the value it must have, or a list of such
-    sensor: str | None = None
-    sensor_name: str | None = None
-    time: str | list[str] | None = None
-    time_format: str = "auto"
-    zone: str | None = None
-    lat: str | None = None
-    lon: str | None = None
-    place: str | None = None  # path of a GeoJSON geometry, [lon, lat], "lat,lon" or {lat, lon}
-    speed: str | Value | None = None  # m/s, or with its unit
-    heading: str | None = None
-    values: dict[str, str | Value] = {}
-    values_from: str | ValuesFrom | None = None
-    array: Array | None = None
-    event: EventFields | None = None
-    decimal: Literal[".", ","] = "."
-
-    @model_validator(mode="after")
-    def _complete(self) -> Options:
-        placed = self.place or (self.lat and self.lon)
-        if self.kind == "readings" and not (self.values or self.values_from is not None or self.array):
-            raise ValueError("nothing to read: give values, values_from or array")
-        if self.kind == "positions" and not placed:
-            raise ValueError("positions need lat and lon, or place")
-        if self.kind == "events" and self.event is None:
-            raise ValueError("events need the table event with at least key")
-        if bool(self.lat) != bool(self.lon):
-            raise ValueError("lat and lon come together")
-        return self
+class Options(Mapping):
+    """All of a mapping; see the head of this file."""
 
 
 def compile(options: Options) -> Decode:  # noqa: A001  the contract's name
     when = times.reader(options.time_format, options.zone)
-    build = _builders(options, when)
+    build = builders(options, when)
     if (fast := _flat(options, when)) is not None:
         return fast
     walk = parts.walker([options.records] if isinstance(options.records, str) else options.records)
@@ -88,91 +54,6 @@ def compile(options: Options) -> Decode:  # noqa: A001  the contract's name
         return [record for scope in scopes for make in build for record in make(scope)]
 
     return decode
-
-
-def _builders(options: Options, when: times.Reader) -> list[Build]:
-    sensor, time = _sensor(options), parts.timed(options.time, when)
-    builders: list[Build] = []
-    where = _placed(options)
-    if options.kind == "events" and options.event is not None:
-        return [parts.events(options.event, time, where)]
-    if options.kind == "positions" and where is not None:
-        builders.append(_positions(options, sensor, time, where))
-    elif options.sensor_name or where is not None:
-        builders.append(_facts(options, sensor, where))
-    if options.values:
-        builders.append(_values(options, sensor, time))
-    if options.values_from is not None:
-        builders.append(parts.leaves(options.values_from, sensor, time, when, comma=options.decimal == ","))
-    if options.array is not None:
-        builders.append(parts.items(options.array, sensor, time, when, comma=options.decimal == ","))
-    return builders
-
-
-def _sensor(options: Options) -> Get:
-    if options.sensor is None:
-        return lambda _: None
-    get = parts.scoped(options.sensor)
-
-    def sensor(scope: Scope) -> str:
-        found = text(get(scope))
-        if found is None:
-            raise DecodeError("no_sensor", f"nothing usable at {options.sensor!r}")
-        return found
-
-    return sensor
-
-
-def _placed(options: Options) -> Get | None:
-    if options.place is not None:
-        get = parts.scoped(options.place)
-        return lambda scope: parts.place_of(get(scope))
-    if options.lat is None or options.lon is None:
-        return None
-    lat, lon = parts.scoped(options.lat), parts.scoped(options.lon)
-    return lambda scope: place(lat(scope), lon(scope))
-
-
-def _positions(options: Options, sensor: Get, time: Get, where: Get) -> Build:
-    declared = Value(path=options.speed) if isinstance(options.speed, str) else options.speed
-    speed = parts.scoped(declared.path) if declared else lambda _: None
-    factor = conversion(declared.unit, "m/s").factor if declared and declared.unit else 1.0
-    heading = parts.scoped(options.heading) if options.heading else lambda _: None
-
-    def build(scope: Scope) -> Iterator[Record]:
-        if (point := where(scope)) is not None:
-            fast = number(speed(scope))
-            pace = None if fast is None else fast * factor
-            yield Position(point[0], point[1], sensor(scope), time(scope), pace, number(heading(scope)))
-
-    return build
-
-
-def _facts(options: Options, sensor: Get, where: Get | None) -> Build:
-    name = parts.scoped(options.sensor_name) if options.sensor_name else lambda _: None
-
-    def build(scope: Scope) -> Iterator[Record]:
-        called, point = text(name(scope)), where(scope) if where else None
-        if called or point:
-            yield SensorFacts(sensor(scope), called, *(point or (None, None)))
-
-    return build
-
-
-def _values(options: Options, sensor: Get, time: Get) -> Build:
-    fields = [(metric, *parts.valued(value)) for metric, value in options.values.items()]
-    comma = options.decimal == ","
-
-    def build(scope: Scope) -> Iterator[Record]:
-        who, at = sensor(scope), time(scope)
-        for metric, read, unit in fields:
-            value = read(scope)
-            if value.__class__ is str:
-                value = number_or_text(value, comma=comma)
-            if value is not None:
-                yield Measurement(metric, plain(value), who, at, unit)
-
-    return build
 
 
 def _flat(options: Options, when: times.Reader) -> Decode | None:

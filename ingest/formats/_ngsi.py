@@ -1,0 +1,94 @@
+"""NGSI entities and their attributes, whatever the version and representation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ingest.formats._values import text
+from ioc.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WRAPS = ("data", "entities", "body", "features")
+_OWN = frozenset({"id", "@id", "type", "@type", "@context", "scope"})
+_VALUES = ("value", "object", "languageMap", "json", "vocab", "valueList", "values", "hasValue")
+_GEOMETRIES = frozenset({"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"})
+_UNITS = ("unitCode", "UnitCode", "unit", "unitcode", "uom", "units")
+_TIMES = ("TimeInstant", "timestamp", "observedAt", "dateObserved", "dateModified")
+
+
+class Attribute(NamedTuple):
+    """One attribute: its value, the unit it says, and its own time, as written."""
+
+    value: Any
+    unit: str | None = None
+    time: Any = None
+
+
+def entities(data: Any) -> Iterator[dict[str, Any]]:
+    """Every entity in a message: an entity, a list, a batch, a notification, or what an MQTT bridge wraps around one.
+
+    Raises DecodeError `not_ngsi`.
+    """
+    if isinstance(data, list):
+        for said in data:
+            yield from entities(said)
+        return
+    if not isinstance(data, dict):
+        raise DecodeError("not_ngsi", "an entity is an object")
+    inner = next((held for k in _WRAPS if isinstance(held := data.get(k), list | dict)), None)
+    wrapped = inner is not None and ("id" not in data or "subscriptionId" in data or data.get("type") == "Notification")
+    if wrapped:
+        yield from entities(inner)
+    elif data.get("type") == "Feature" and isinstance(data.get("properties"), dict):
+        yield {"id": data.get("id"), "location": data.get("geometry"), **data["properties"]}
+    elif "id" in data or "@id" in data:
+        yield data
+    else:
+        raise DecodeError("not_ngsi", "an entity without id")
+
+
+def kind(entity: dict[str, Any]) -> str:
+    """The entity's type, without the address of its vocabulary."""
+    said = entity.get("type") or entity.get("@type") or ""
+    return _short(str(said[0] if isinstance(said, list) and said else said))
+
+
+def _short(name: str) -> str:
+    return name.rsplit("#", 1)[-1].rsplit("/", 1)[-1] if "://" in name else name
+
+
+def attribute(name: str, said: Any) -> Attribute | None:
+    """The attribute of that name; None for what is not one."""
+    if name in _OWN:
+        return None
+    if isinstance(said, list) and said and isinstance(said[0], dict) and ("value" in said[0] or "type" in said[0]):
+        said = next((s for s in said if isinstance(s, dict) and "datasetId" not in s), said[0])
+    if not isinstance(said, dict) or said.get("type") in _GEOMETRIES:
+        return Attribute(said)
+    key = next((k for k in _VALUES if k in said), None)
+    if key is None:
+        return Attribute(said)
+    metadata = said.get("metadata")
+    notes = [said, metadata] if isinstance(metadata, dict) else [said]
+    unit = text(_note(notes, _UNITS))
+    return Attribute(said[key], unit, _note(notes, _TIMES))
+
+
+def _note(places: list[dict[str, Any]], names: tuple[str, ...]) -> Any:
+    for held in places:
+        for name in names:
+            if (found := held.get(name)) is not None:
+                return found.get("value") if isinstance(found, dict) else found
+    return None
+
+
+def values(said: Attribute) -> Iterator[tuple[Any, Any]]:
+    """(value, own time): one, or each pair of a temporal representation `[[value, time], ...]`."""
+    if isinstance(said.value, list):
+        for pair in said.value:
+            if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], str):
+                yield pair[0], pair[1]
+    else:
+        yield said.value, said.time

@@ -1,0 +1,114 @@
+"""Digitraffic of Finland: road weather and traffic stations, vessels (AIS), trains, smart marks at sea."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ingest import times
+from ingest.formats._json_parts import place_of, read_time
+from ingest.formats._read import json_object
+from ingest.formats._values import number, place, text
+from ioc.config.types import Model
+from ioc.errors import DecodeError, Ignored
+from ioc.records import Measurement, Position, SensorFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ingest.formats import Decode, Segments
+    from ioc.records import Record
+
+TOPIC = ["weather-v2/#", "tms-v2/#", "vessels-v2/#", "sse-v2/#", "train-locations/#"]
+EXAMPLE = ("tms-v2/23001/5122", b'{"value": 108, "time": 1767225600}')
+_WHEN = times.reader("auto")
+_VESSEL = ("callSign", "imo", "type", "destination", "draught")
+_KNOT = 1852 / 3600
+_SSE_UNITS = {"temperature": "°C", "windWaveDir": "deg", "heelAngle": "deg"}
+
+
+class Options(Model):
+    """text: which text values of smart marks (seaState, trend, lightStatus, confidence) are passed on to `states`."""
+
+    text: list[str] = []
+
+
+def compile(options: Options) -> Decode:  # noqa: A001
+    def decode(payload: bytes, segments: Segments) -> Iterable[Record]:
+        parts = segments[""].strip("/").split("/")
+        data = json_object(payload)
+        if parts[-1] == "status" or data.keys() == {"updated"}:
+            raise Ignored("status")
+        read = _KINDS.get(parts[0].split("-v")[0])
+        if read is None:
+            raise DecodeError("unknown_topic", f"{segments[''][:80]} is not known of Digitraffic")
+        found = list(read(parts, data, options))
+        if not found:
+            raise Ignored("nothing_measured")
+        return found
+
+    return decode
+
+
+def recognise(topic: str, payload: bytes) -> float:
+    head = topic.split("/", maxsplit=1)[0]
+    return 0.9 if head.split("-v")[0] in _KINDS and "-v" in head and payload[:1] == b"{" else 0.0
+
+
+def _station(parts: list[str], data: dict[str, Any], _: Options) -> Iterator[Record]:
+    """weather-v2/<station>/<sensor> and tms-v2/<station>/<sensor>: the metric is the sensor's number."""
+    if len(parts) < 3:
+        raise DecodeError("unknown_topic", "station and sensor are missing")
+    at = read_time(data.get("time", data.get("measuredTime")), _WHEN)
+    value = data.get("value", data.get("sensorValue"))
+    yield Measurement(parts[2], number(value), parts[1], at)
+
+
+def _vessel(parts: list[str], data: dict[str, Any], _: Options) -> Iterator[Record]:
+    sensor = parts[1] if len(parts) > 1 else None
+    if parts[-1] in ("metadata", "metadatas"):
+        kept: dict[str, Any] = {k: data[k] for k in _VESSEL if k in data}
+        yield SensorFacts(sensor, text(data.get("name")), properties=kept)
+        return
+    inner = data.get("properties", data)
+    point = place(inner.get("lat"), inner.get("lon")) or place_of(data.get("geometry"))
+    if point is None:
+        raise DecodeError("bad_place", "a location without lat and lon")
+    said = next((inner[k] for k in ("timestampExternal", "time") if k in inner and inner[k] != 0), None)
+    at = read_time(said if said is None or said > 59 else None, _WHEN)
+    speed, course = _below(inner.get("sog"), 102.2), _below(inner.get("cog"), 360)
+    yield Position(*point, sensor, at, None if speed is None else speed * _KNOT, course)
+
+
+def _below(value: Any, limit: float) -> float | None:
+    """AIS says "not available" with the first value out of range: 102.3 kn, 360°."""
+    found = number(value)
+    return found if found is not None and 0 <= found < limit else None
+
+
+def _smart_mark(parts: list[str], data: dict[str, Any], options: Options) -> Iterator[Record]:
+    at = read_time(data.get("timestamp"), _WHEN)
+    sensor = parts[-1]
+    for name, value in data.items():
+        if name in ("timestamp", "siteNumber"):
+            continue
+        if isinstance(value, int | float) or name in options.text:
+            yield Measurement(name, value, sensor, at, _SSE_UNITS.get(name))
+
+
+def _train(_: list[str], data: dict[str, Any], __: Options) -> Iterator[Record]:
+    sensor, point = text(data.get("trainNumber")), place_of(data.get("location"))
+    if point is None:
+        raise DecodeError("bad_place", "a train without location")
+    speed = number(data.get("speed"))
+    at = read_time(data.get("timestamp"), _WHEN)
+    yield Position(*point, sensor, at, None if speed is None else speed / 3.6)
+
+
+def _maintenance(_: list[str], __: dict[str, Any], ___: Options) -> Iterator[Record]:
+    raise Ignored("anonymous")  # a point of some machine's route: nothing says which
+
+
+_KINDS: dict[str, Callable[[list[str], dict[str, Any], Options], Iterator[Record]]] = {
+    "weather": _station, "tms": _station, "vessels": _vessel, "sse": _smart_mark, "train-locations": _train,
+    "maintenance": _maintenance,
+}  # fmt: skip
