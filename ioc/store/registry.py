@@ -40,6 +40,12 @@ def sync(conn: Connection, folder: CityFolder) -> bool:
     return changed > 0
 
 
+def new_day(conn: Connection, folder: CityFolder) -> bool:
+    """Sync once more on a new local day, since areas have dates; not when another folder was synced meanwhile."""
+    digest, areas_on, today = _known(conn, folder)
+    return digest == folder.digest and areas_on != today and sync(conn, folder)
+
+
 def _known(conn: Connection, folder: CityFolder) -> tuple[str | None, date | None, date]:
     row = conn.execute(queries.load("registry")["known"], {"zone": folder.city.zone}).fetchone()
     assert row is not None

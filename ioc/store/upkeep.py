@@ -1,0 +1,187 @@
+"""What a store needs every so often: partitions ahead, retention, rollups, data quality. Any process may call it.
+
+`run` does what is due and returns; a session lock lets one process at a time do it. `Keeper` is the thread a service
+starts. Each job is a short function of (conn, task); `JOBS` says how often each is due.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from ioc.errors import IocError
+from ioc.store import migrate, quality, queries, registry, rollups
+from ioc.store.database import Connection, connect, transaction, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ioc.config.folder import CityFolder
+
+log = logging.getLogger("ioc.upkeep")
+
+_LOCK = 0x10C_0004
+_OPEN_HOUR = timedelta(minutes=5)  # the hour that is still running is worked out this often
+_WEEKS = (("reading", "time"), ("position", "time"), ("rollup_1m", "bucket"))
+_PRUNED_DAILY = ("event_change", "ledger", "ledger_reason", "tick", "outbox", "arrival", "suspect", "quarantine")
+
+
+Job: TypeAlias = "Callable[[Connection, Task], str]"  # returns what came of it, for `ioc status`
+
+
+class Task(NamedTuple):
+    folder: CityFolder
+    now: datetime  # UTC
+    engine: str
+
+    def oldest(self, table: str) -> datetime:
+        """The retention of `table`: nothing before this is kept."""
+        history = self.folder.city.history
+        kept = {
+            "reading": history.readings, "position": history.positions, "rollup_1m": history.rollup_1m,
+            "rollup_1h": history.rollup_1h, "event_change": history.readings,
+        }  # fmt: skip
+        return self.now - kept.get(table, history.quarantine)
+
+
+def run(conn: Connection, folder: CityFolder, now: datetime | None = None) -> bool:
+    """Do what is due at `now` (the database's clock where None); False when another process is at it.
+
+    conn must be in autocommit mode. A job that fails is logged, shown by `ioc status` and tried again; the others go
+    on. Raises StoreAway.
+    """
+    sql = queries.load("upkeep")
+    with translated():
+        if not _one(conn, sql["try_lock"], key=_LOCK):
+            return False
+        try:
+            moment = now or _one(conn, sql["clock"])
+            task = Task(folder, moment, migrate.engine(conn))
+            for name, (every, job) in JOBS.items():
+                if _one(conn, sql["due"], name=name, now=moment, every=every):
+                    _do(conn, name, job, task)
+        finally:
+            conn.execute(sql["unlock"], {"key": _LOCK})
+    return True
+
+
+def _do(conn: Connection, name: str, job: Job, task: Task) -> None:
+    started = time.monotonic()
+    try:
+        result = job(conn, task)
+    except IocError as error:
+        if conn.closed:
+            raise
+        log.warning("%s failed: %s", name, error)
+        result = f"failed: {error}"
+    took = timedelta(seconds=time.monotonic() - started)
+    conn.execute(queries.load("upkeep")["ran"], {"name": name, "now": task.now, "took": took, "result": result})
+
+
+def _weeks(conn: Connection, task: Task) -> str:
+    if task.engine != "plain":
+        return ""
+    return f"{sum(_count(conn, 'make_weeks', table=t, column=c, now=task.now) for t, c in _WEEKS)} made"
+
+
+def _retention(conn: Connection, task: Task) -> str:
+    if task.engine == "plain":
+        dropped = [_count(conn, "drop_weeks", table=t, column=c, oldest=task.oldest(t)) for t, c in _WEEKS]
+        _execute(conn, "prune_rollup_1h", oldest=task.oldest("rollup_1h"))
+    else:
+        tables = ("reading", "position", "rollup_1m", "rollup_1h")
+        dropped = [_count(conn, "drop_chunks", table=t, oldest=task.oldest(t)) for t in tables]
+    return f"{sum(dropped)} dropped"
+
+
+def _changes(conn: Connection, task: Task) -> str:
+    return f"{_execute(conn, 'prune_change', now=task.now)} pruned"
+
+
+def _prune(conn: Connection, task: Task) -> str:
+    counts = {t: _execute(conn, f"prune_{t}", now=task.now, oldest=task.oldest(t)) for t in _PRUNED_DAILY}
+    return ", ".join(f"{t} {n}" for t, n in counts.items() if n)
+
+
+def _areas(conn: Connection, task: Task) -> str:
+    return "worked out" if registry.new_day(conn, task.folder) else ""
+
+
+def _closed_hours(conn: Connection, task: Task) -> str:
+    return _rollups(conn, task, rollups.hour_of(task.now))
+
+
+def _open_hour(conn: Connection, task: Task) -> str:
+    return _rollups(conn, task, task.now) if task.engine == "plain" else ""
+
+
+def _rollups(conn: Connection, task: Task, before: datetime) -> str:
+    done = rollups.run(conn, task.engine, before=before, oldest=task.oldest("reading"))
+    return f"{done} hours" if done else ""
+
+
+def _delays(conn: Connection, task: Task) -> str:
+    return f"{quality.learn_delays(conn, task.now)} series"
+
+
+def _cadences(conn: Connection, task: Task) -> str:
+    return f"{quality.learn_cadences(conn, task.now)} series"
+
+
+def _quality(conn: Connection, task: Task) -> str:
+    return f"{quality.run(conn, task.now)} changed"
+
+
+JOBS: dict[str, tuple[timedelta, Job]] = {
+    "changes": (timedelta(minutes=1), _changes),
+    "weeks": (timedelta(hours=1), _weeks),
+    "rollups": (timedelta(seconds=10), _closed_hours),
+    "rollups of the open hour": (_OPEN_HOUR, _open_hour),
+    "delays": (timedelta(minutes=10), _delays),
+    "cadences": (timedelta(hours=1), _cadences),
+    "quality": (timedelta(seconds=50), _quality),
+    "areas": (timedelta(minutes=10), _areas),
+    "retention": (timedelta(hours=1), _retention),
+    "prune": (timedelta(hours=6), _prune),
+}
+
+
+class Keeper(threading.Thread):
+    """Calls `run` about every 30 s until `stop` is set; a database that is away is waited for.
+
+    folder: returns the city folder as it is now, since services load it anew when it changes.
+    """
+
+    def __init__(self, url: str, folder: Callable[[], CityFolder], stop: threading.Event, every: float = 30.0) -> None:
+        super().__init__(name="upkeep", daemon=True)
+        self._url, self._folder, self._stop_event, self._every = url, folder, stop, every
+
+    def run(self) -> None:
+        while not self._stop_event.is_set():
+            try:
+                with connect(self._url, name="ioc upkeep", autocommit=True) as conn:
+                    while not self._stop_event.is_set():
+                        run(conn, self._folder())
+                        self._stop_event.wait(self._every)
+            except IocError as error:
+                log.warning("upkeep waits: %s", error)
+                self._stop_event.wait(min(self._every, 5.0))
+
+
+def _one(conn: Connection, query: bytes, **values: Any) -> Any:
+    row = conn.execute(query, values).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _count(conn: Connection, query: str, **values: Any) -> int:
+    with transaction(conn):
+        return int(_one(conn, queries.load("upkeep")[query], **values))
+
+
+def _execute(conn: Connection, query: str, **values: Any) -> int:
+    with transaction(conn):
+        return conn.execute(queries.load("upkeep")[query], values).rowcount
