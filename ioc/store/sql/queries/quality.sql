@@ -150,7 +150,7 @@ SELECT kind, count(*) FROM quality WHERE active GROUP BY kind ORDER BY 2 DESC, 1
 
 -- repeats --
 -- Feeds that send much of what they send twice: duplicates among the readings of the last hour.
-SELECT f.key, sum(l.readings_duplicate)::bigint, sum(l.readings)::bigint
+SELECT f.key AS feed, sum(l.readings_duplicate)::bigint AS duplicates, sum(l.readings)::bigint AS readings
 FROM ledger l JOIN feed f ON f.id = l.feed_id
 WHERE l.minute > %(now)s::timestamptz - interval '1 hour' AND l.minute <= %(now)s
-GROUP BY f.key HAVING sum(l.readings_duplicate) > %(share)s * sum(l.readings) ORDER BY 2 DESC;
+GROUP BY f.key HAVING sum(l.readings_duplicate) > %(share)s * sum(l.readings) ORDER BY duplicates DESC;
