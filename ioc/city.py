@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-VECTOR_FORMATS = (".geojson", ".gpkg", ".fgb", ".shp", ".parquet", ".kml", ".csv")
+VECTOR_FORMATS = (".geojson", ".gpkg", ".fgb", ".shp", ".kml", ".csv")
 SENSOR_COLUMNS = {"key", "domain", "feed", "kind", "moves", "cadence", "name"}
 
 
@@ -46,7 +46,7 @@ def _rows(folder: Path, part: str, build: Any, faults: list[Fault]) -> list[Any]
             continue
         for number, row in enumerate(rows, 1):
             try:
-                found.append(build({k: v for k, v in row.items() if not _missing(v)}))
+                found.append(build({k: v for k, v in _placed(row).items() if not _missing(v)}))
             except Exception as error:  # noqa: BLE001  shapely raises whatever GEOS makes of a broken geometry
                 name = f" ({row['key']})" if row.get("key") else ""
                 faults.append(Fault(file.name, f"row {number}{name}", _short(error)))
@@ -70,10 +70,13 @@ def _foreign(crs: Any) -> bool:
 
 def _csv(file: Path) -> list[dict[str, Any]]:
     with file.open(encoding="utf-8-sig", newline="") as text:
-        return [_csv_row(row) for row in csv.DictReader(text)]
+        return list(csv.DictReader(text))
 
 
-def _csv_row(row: dict[str, Any]) -> dict[str, Any]:
+def _placed(row: dict[str, Any]) -> dict[str, Any]:
+    """A table's lat and lon as the geometry that other formats have; its empty cells are no values."""
+    if "geometry" in row:
+        return row
     lat, lon = row.pop("lat", ""), row.pop("lon", "")
     point = {"type": "Point", "coordinates": [float(lon), float(lat)]} if lat and lon else None
     return {**{k: v for k, v in row.items() if v != ""}, "geometry": point}
@@ -83,7 +86,7 @@ def _geopandas(file: Path) -> list[dict[str, Any]]:
     import geopandas as gpd
     from shapely.geometry import mapping
 
-    frame: gpd.GeoDataFrame = gpd.read_parquet(file) if file.suffix == ".parquet" else gpd.read_file(file)
+    frame: gpd.GeoDataFrame = gpd.read_file(file)
     if frame.crs is not None:
         frame = frame.to_crs(4326)
     shapes = [None if g is None or g.is_empty else mapping(g) for g in frame.geometry]

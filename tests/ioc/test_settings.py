@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from ioc import log
+from ioc.settings import SETTINGS, Settings, SettingsError, address, child_environment, redact
+
+
+def test_every_setting_is_a_field_and_is_explained():
+    assert [name for name, _, _ in SETTINGS] == [f"IOC_{f.upper()}" for f in Settings.__dataclass_fields__]
+    assert all(text for _, _, text in SETTINGS)
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path):
+    (tmp_path / "secret").write_text("pa:ss/word\n")
+    assert Settings.from_environment({"IOC_PASSWORD_FILE": str(tmp_path / "secret")}).password == "pa:ss/word"
+
+
+def test_both_at_once_is_an_error():
+    with pytest.raises(SettingsError, match="IOC_PASSWORD and IOC_PASSWORD_FILE are both set"):
+        Settings.from_environment({"IOC_PASSWORD": "a", "IOC_PASSWORD_FILE": "/b"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("IOC_HTTP_PORT", "80a", "not a port"),
+        ("IOC_HTTP_PORT", "70000", "not a port"),
+        ("IOC_DATABASE_URL", "mysql://x", "must start with postgresql:// or postgres://"),
+        ("IOC_BROKER_URL", "localhost:1883", "must start with mqtt:// or mqtts://"),
+        ("IOC_SECRET", "short", "at least 16 characters"),
+        ("IOC_BROKER_ULR", "mqtt://b", "did you mean IOC_BROKER_URL?"),
+        ("IOC_PASSWORD_FILE", "/nowhere/at/all", "cannot be read"),
+        ("IOC_LOG_LEVEL", "loud", "not one of debug, info, warning, error"),
+    ],
+)
+def test_a_wrong_setting_is_told_by_name(name, value, said):
+    with pytest.raises(SettingsError, match=said) as caught:
+        Settings.from_environment({name: value})
+    assert name in str(caught.value)
+
+
+def test_all_wrong_settings_are_told_at_once():
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({"IOC_HTTP_PORT": "x", "IOC_SECRET": "y"})
+    assert str(caught.value).count("\n") == 1
+
+
+def test_a_wrong_address_is_told_without_its_password():
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({"IOC_BROKER_URL": "http://user:hunter2@broker"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_settings_survive_the_way_to_a_child():
+    settings = Settings(broker_url="mqtt://u:p@b:1", http_port=81, secret="s" * 16)
+    assert Settings.from_environment(settings.environment()) == settings
+
+
+def test_a_child_gets_our_settings_and_not_what_lies_around(monkeypatch):
+    monkeypatch.setenv("IOC_PASSWORD_FILE", "/x")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    given = child_environment({"IOC_PASSWORD": "p"})
+    assert {k: v for k, v in given.items() if k.startswith("IOC_")} == {"IOC_PASSWORD": "p"}
+    assert given["LANG"] == "C.UTF-8"
+
+
+def test_an_address_is_taken_apart_and_decoded():
+    found = address("mqtts://us%40er:p%3Aw@broker", {"mqtt": 1883, "mqtts": 8883})
+    assert (found.scheme, found.host, found.port, found.user, found.password) == (
+        "mqtts",
+        "broker",
+        8883,
+        "us@er",
+        "p:w",
+    )
+    assert "p:w" not in repr(found)
+
+
+@pytest.mark.parametrize("url", ["mqtt://", "mqtt://host:port", "ftp://host"])
+def test_what_is_no_address_is_refused(url):
+    with pytest.raises(SettingsError):
+        address(url, {"mqtt": 1883})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://ioc:hunter2@db/ioc failed", "postgresql://ioc:***@db/ioc failed"),
+        ("host=db password=hunter2 user=ioc", "host=db password=*** user=ioc"),
+        ("mqtt://:hunter2@b", "mqtt://:***@b"),
+        ("nothing to hide at http://host:80/a@b", "nothing to hide at http://host:80/a@b"),
+    ],
+)
+def test_passwords_are_starred_out(text, shown):
+    assert redact(text) == shown
+
+
+def test_settings_show_no_secret():
+    text = repr(Settings(database_url="postgresql://u:hunter2@h/d", password="hunter2", secret="hunter2hunter2hunter2"))
+    assert "hunter2" not in text
+
+
+def test_a_log_line_hides_passwords_and_cannot_be_forged(capsys):
+    log.start("info")
+    logging.getLogger("x").warning("feed %s at %s", "a\r\n2026-01-01T00:00:00Z ERROR forged", "mqtt://u:hunter2@b")
+    said = capsys.readouterr().err
+    assert "hunter2" not in said
+    assert len(said.splitlines()) == 1
+    assert said.split(" ")[1] == "WARNING"
