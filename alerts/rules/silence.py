@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from pydantic import field_validator
 
+from alerts.verdict import Spec, Verdict
 from ioc.config.types import Duration, Model
+from ioc.store import rules as store
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Mapping
+    from datetime import date
+
+    from alerts.verdict import Tick
+    from ioc.config.rules import Rule
+    from ioc.config.thresholds import ThresholdPack
+    from ioc.store.database import Connection
 
 
 class Options(Model):
@@ -27,3 +36,36 @@ class Options(Model):
         if value is not None and value.total_seconds() < 1:
             raise ValueError("shorter than a second: every sensor would be silent")
         return value
+
+
+def specs(_rule: Rule, options: Options, _packs: Mapping[str, ThresholdPack], _day: date) -> list[Spec]:
+    return [Spec(quiet_after=None if options.after is None else options.after.total_seconds())]
+
+
+def evaluate(conn: Connection, tick: Tick) -> list[Verdict]:
+    """All silence rules at once: sensors, then feeds. While settling nothing is called silent, only heard again."""
+    mine = {i: w for i, w in tick.rules.items() if w.rule.kind == "silence"}
+    if not mine:
+        return []
+    by_feed = [i for i, watched in mine.items() if watched.options.feed]
+    rows = store.silent_sensors(conn, tick.at, by_feed)
+    found = [_sensor(row) for row in rows] + [_feed(row) for row in store.silent_feeds(conn, tick.at, by_feed)]
+    return [v for v in found if v.rule_id in mine and not (tick.settling and v.truth == "true")]
+
+
+def _sensor(row: dict[str, Any]) -> Verdict:
+    target = f"sensor:{row['sensor_id']}"
+    hidden = bool(row["silent"] and row["hidden"])
+    return _verdict(row, target, by_design=hidden)._replace(sensor_id=row["sensor_id"], feed_id=row["feed_id"])
+
+
+def _feed(row: dict[str, Any]) -> Verdict:
+    note = f"{row['count']}/{row['sensors']}"
+    return _verdict(row, f"feed:{row['feed_id']}", by_design=None)._replace(feed_id=row["feed_id"], note=note)
+
+
+def _verdict(row: dict[str, Any], target: str, *, by_design: bool | None) -> Verdict:
+    """Silent since the allowed quiet time ran out; heard again at the newest message."""
+    since = row["heard"] + timedelta(seconds=row["quiet"]) if row["silent"] else row["heard"]
+    return Verdict(row["rule_id"], target, "true" if row["silent"] else "false", since, threshold=row["quiet"],
+                   since=row["heard"], by_design=by_design)  # fmt: skip

@@ -16,24 +16,13 @@ CREATE TABLE rule (
 CREATE TABLE rule_target (                       -- which series a rule watches, with the levels for that series
     rule_id     int NOT NULL REFERENCES rule (id) ON DELETE CASCADE,
     series_id   int NOT NULL REFERENCES series (id),
-    raise       double precision,
+    raise       double precision,                -- NULL where the kind has no level
     clear       double precision,
     direction   smallint NOT NULL DEFAULT 1,     -- 1: too high, -1: too low
-    on_delay    interval NOT NULL DEFAULT '0',
-    off_delay   interval NOT NULL DEFAULT '0',
     quiet_after interval,                        -- silence rules: no reading for this long
     PRIMARY KEY (rule_id, series_id)
 );
 CREATE INDEX rule_target_series ON rule_target (series_id);
-
-CREATE TABLE rule_pending (                      -- a condition that has begun and not yet lasted its delay
-    rule_id     int NOT NULL REFERENCES rule (id) ON DELETE CASCADE,
-    target      text NOT NULL,
-    condition   boolean NOT NULL,                -- true: on its way to an alarm, false: on its way to clear
-    since       timestamptz NOT NULL,            -- event time
-    last_seen   timestamptz NOT NULL,
-    PRIMARY KEY (rule_id, target)
-);
 
 CREATE TABLE tick (                              -- one evaluation; unique, so two evaluators cannot both do it
     at          timestamptz PRIMARY KEY,         -- logical time, aligned
@@ -49,7 +38,7 @@ CREATE TABLE alarm (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     rule_id     int NOT NULL REFERENCES rule (id),
     rule_version int NOT NULL,
-    target      text NOT NULL,                   -- 'series:17', 'feed:air', 'area:...': what the rule is about
+    target      text NOT NULL,                   -- 'series:17', 'sensor:4', 'feed:3', 'event:88': what the rule is about
     series_id   int REFERENCES series (id),
     sensor_id   int REFERENCES sensor (id),
     feed_id     int REFERENCES feed (id),
@@ -71,16 +60,23 @@ CREATE TABLE alarm (
     suppressed_by text,
     suppress_reason text,
     event_start timestamptz NOT NULL,            -- the data's own time
+    event_end   timestamptz,                     -- likewise, of the return to normal
+    last_event  timestamptz,                     -- the newest sample used: an older one never moves this alarm
     opened_at   timestamptz NOT NULL,
     cleared_at  timestamptz,                     -- condition returned to normal
     closed_at   timestamptz,                     -- episode over
     close_reason text,
     detected_late boolean NOT NULL DEFAULT false,
     reopened    int NOT NULL DEFAULT 0,
-    flap        real NOT NULL DEFAULT 0,
-    row_version int NOT NULL DEFAULT 0
+    flap        real NOT NULL DEFAULT 0,         -- percent
+    flapping    boolean NOT NULL DEFAULT false,  -- notifications are held
+    told        text NOT NULL DEFAULT 'none' CHECK (told IN ('none', 'raised', 'resolved')),
+    reminded_at timestamptz,
+    row_version int NOT NULL DEFAULT 0           -- also the seq of its newest alarm_change
 );
 CREATE UNIQUE INDEX alarm_one_open ON alarm (rule_id, target) WHERE closed_at IS NULL;
+CREATE INDEX alarm_rule_open ON alarm (rule_id, series_id) WHERE closed_at IS NULL;
+CREATE INDEX alarm_rule_target ON alarm (rule_id, target, id DESC);
 CREATE INDEX alarm_series ON alarm (series_id, opened_at DESC);
 CREATE INDEX alarm_opened ON alarm (opened_at DESC);
 
@@ -124,17 +120,20 @@ CREATE TABLE intent (                            -- who must know what; made in 
     UNIQUE (change_id, contact_id, reason)
 );
 CREATE INDEX intent_open ON intent (not_before) WHERE state = 'open';
+CREATE INDEX intent_alarm ON intent (alarm_id, contact_id);
 
 CREATE TABLE outbox (                            -- one row = one mail to one person
     id          uuid PRIMARY KEY,
     contact_id  int NOT NULL REFERENCES contact (id),
     email       text NOT NULL,
+    kind        text NOT NULL DEFAULT 'alarm',   -- alarm, group, flood, resolved, system
     thread_key  text NOT NULL,
     seq         int NOT NULL,
     priority    smallint NOT NULL,
     message_id  text NOT NULL UNIQUE,            -- fixed when the row is made, the same in every attempt
     subject     text NOT NULL,
-    mime        bytea,
+    mime        bytea,                           -- frozen: every attempt sends these bytes
+    plain_mime  bytea,                           -- the same mail as text only, tried once where a server refuses the first
     alarms      bigint[] NOT NULL DEFAULT '{}',
     state       text NOT NULL DEFAULT 'ready'
                 CHECK (state IN ('ready', 'leased', 'sent', 'maybe_sent', 'failed', 'superseded')),
@@ -149,6 +148,18 @@ CREATE TABLE outbox (                            -- one row = one mail to one pe
 ) WITH (fillfactor = 70);
 CREATE INDEX outbox_due ON outbox (priority, due_at) WHERE state IN ('ready', 'leased');
 CREATE INDEX outbox_created ON outbox (created_at DESC);
+CREATE INDEX outbox_contact ON outbox (contact_id, created_at DESC);
+
+CREATE TABLE mail_channel (                      -- whether mail can leave at all
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
+    state       text NOT NULL DEFAULT 'ok' CHECK (state IN ('ok', 'down', 'stopped')),
+    reason      text NOT NULL DEFAULT '',        -- the server's own words
+    server      text NOT NULL DEFAULT '',        -- a digest of the address: another one is tried at once
+    failures    int NOT NULL DEFAULT 0,          -- in a row
+    since       timestamptz NOT NULL DEFAULT now(),
+    probe_at    timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO mail_channel DEFAULT VALUES;
 
 CREATE TABLE leader (                            -- fences a paused evaluator that wakes up late
     name        text PRIMARY KEY,

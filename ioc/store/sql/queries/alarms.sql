@@ -1,0 +1,177 @@
+-- clock --
+-- The clock that counts.
+SELECT clock_timestamp();
+
+-- open_for --
+-- The open alarms of these rules and targets, locked in one order so that two writers cannot block each other for ever.
+SELECT a.id, a.rule_id, a.target, a.condition, a.acked_at IS NOT NULL AS acked, a.latched, a.suppression, a.flapping, a.told,
+    a.reopened, a.row_version, coalesce((r.settings->>'latching')::boolean, false) AS latching
+FROM unnest(%(rules)s::int[], %(targets)s::text[]) AS w (rule_id, target)
+JOIN alarm a ON a.rule_id = w.rule_id AND a.target = w.target AND a.closed_at IS NULL
+JOIN rule r ON r.id = a.rule_id
+ORDER BY a.id FOR UPDATE OF a;
+
+-- by_id --
+-- These alarms, locked, where still open.
+SELECT a.id, a.rule_id, a.target, a.condition, a.acked_at IS NOT NULL AS acked, a.latched, a.suppression, a.flapping, a.told,
+    a.reopened, a.row_version, coalesce((r.settings->>'latching')::boolean, false) AS latching
+FROM alarm a JOIN rule r ON r.id = a.rule_id
+WHERE a.id = ANY (%(ids)s) AND a.closed_at IS NULL
+ORDER BY a.id FOR UPDATE OF a;
+
+-- open --
+-- New alarms; one that another writer opened first is left alone. What is known of the target is written with it.
+INSERT INTO alarm (rule_id, rule_version, target, series_id, sensor_id, feed_id, area, domain, lat, lon, priority, value, peak,
+    threshold, latched, suppression, told, flap, flapping, event_start, last_event, opened_at, detected_late, row_version)
+SELECT g.rule_id, r.version, g.target, g.series_id, s.id, coalesce(g.feed_id, se.feed_id), coalesce(s.area, e.area),
+    coalesce(nullif(s.domain, ''), m.domain, f.domain, ''), coalesce(p.lat, s.lat, e.lat), coalesce(p.lon, s.lon, e.lon),
+    r.priority, g.value, g.peak, g.threshold, g.latched, g.suppression, g.told, g.flap, g.flapping, g.event_start, g.last_event,
+    g.opened_at, g.late, g.row_version
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (rule_id int, target text, series_id int, sensor_id int, feed_id int,
+    event_id bigint, value double precision, peak double precision, threshold double precision, latched boolean,
+    suppression text, told text, flap real, flapping boolean, event_start timestamptz, last_event timestamptz,
+    opened_at timestamptz, late boolean, row_version int)
+JOIN rule r ON r.id = g.rule_id
+LEFT JOIN series se ON se.id = g.series_id
+LEFT JOIN sensor s ON s.id = coalesce(g.sensor_id, se.sensor_id)
+LEFT JOIN latest_position p ON p.sensor_id = s.id
+LEFT JOIN metric m ON m.key = se.metric
+LEFT JOIN feed f ON f.id = coalesce(g.feed_id, se.feed_id)
+LEFT JOIN event e ON e.id = g.event_id
+ON CONFLICT (rule_id, target) WHERE closed_at IS NULL DO NOTHING
+RETURNING id, rule_id, target;
+
+-- move --
+-- Alarms as the life cycle left them; one that somebody else moved meanwhile is not touched.
+UPDATE alarm a SET condition = g.condition, latched = g.latched, suppression = g.suppression, flapping = g.flapping,
+    flap = coalesce(g.flap, a.flap), told = g.told, reopened = g.reopened, row_version = g.row_version,
+    acked_at = CASE WHEN g.acked THEN coalesce(a.acked_at, g.at) END,
+    acked_by = CASE WHEN g.acked THEN coalesce(a.acked_by, g.actor) END,
+    ack_note = CASE WHEN g.acked THEN coalesce(a.ack_note, g.note) END,
+    suppressed_until = CASE WHEN g.suppression = 'none' THEN NULL ELSE coalesce(g.until, a.suppressed_until) END,
+    suppressed_by = CASE WHEN g.suppression = 'none' THEN NULL WHEN g.suppression <> a.suppression THEN g.actor ELSE a.suppressed_by END,
+    suppress_reason = CASE WHEN g.suppression = 'none' THEN NULL WHEN g.suppression <> a.suppression THEN g.note ELSE a.suppress_reason END,
+    value = coalesce(g.value, a.value),
+    peak = CASE WHEN coalesce(a.peak, g.peak) < a.threshold THEN least(a.peak, g.peak) ELSE greatest(a.peak, g.peak) END,
+    threshold = coalesce(g.threshold, a.threshold),
+    event_end = CASE WHEN g.condition <> 'false' THEN NULL ELSE coalesce(a.event_end, g.event_time) END,
+    last_event = greatest(a.last_event, g.event_time),
+    cleared_at = CASE WHEN g.condition <> 'false' THEN NULL ELSE coalesce(a.cleared_at, g.at) END,
+    closed_at = CASE WHEN g.closed <> '' THEN g.at END, close_reason = nullif(g.closed, ''),
+    reminded_at = coalesce(g.reminded_at, a.reminded_at)
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (id bigint, was int, condition text, acked boolean, latched boolean,
+    suppression text, flapping boolean, flap real, told text, reopened int, row_version int, closed text, at timestamptz,
+    actor text, note text, until timestamptz, value double precision, peak double precision, threshold double precision,
+    event_time timestamptz, reminded_at timestamptz)
+WHERE a.id = g.id AND a.row_version = g.was
+RETURNING a.id;
+
+-- record --
+-- The history of what was done, appended; returns which row is which.
+INSERT INTO alarm_change (alarm_id, seq, at, event_time, kind, value, actor, note, detail)
+SELECT alarm_id, seq, at, event_time, kind, value, coalesce(actor, 'ioc'), coalesce(note, ''), coalesce(detail, '{}')
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (alarm_id bigint, seq int, at timestamptz, event_time timestamptz, kind text,
+    value double precision, actor text, note text, detail jsonb)
+RETURNING id, alarm_id, seq;
+
+-- owe --
+-- Who must know. "raised", "reminder" and "flapping" go to the contacts whose domains, areas and least priority fit (to
+-- everybody whose address works where that is nobody and it is urgent); "resolved" to everybody who was told "raised".
+WITH given AS (
+    SELECT g.change_id, g.alarm_id, g.reason, g.at, a.priority, a.domain, coalesce(a.area, '') AS area,
+        coalesce(nullif(r.settings->>'family', ''), nullif(a.domain, ''), r.kind) || '|' || coalesce(a.area, '') AS group_key
+    FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (change_id bigint, alarm_id bigint, reason text, at timestamptz)
+    JOIN alarm a ON a.id = g.alarm_id JOIN rule r ON r.id = a.rule_id),
+fitting AS (
+    SELECT g.change_id, c.id AS contact_id FROM given g JOIN contact c ON c.state = 'ok'
+    WHERE g.reason <> 'resolved'
+      AND g.priority <= coalesce(array_position(ARRAY['critical', 'high', 'medium', 'low'], c.settings->>'lowest'), 2)
+      AND (coalesce(c.settings->'domains', '[]') = '[]' OR c.settings->'domains' ? g.domain)
+      AND (coalesce(c.settings->'areas', '[]') = '[]' OR c.settings->'areas' ? g.area)),
+people AS (
+    SELECT change_id, contact_id FROM fitting
+    UNION
+    SELECT g.change_id, c.id FROM given g JOIN contact c ON c.state = 'ok'
+    WHERE g.reason <> 'resolved' AND g.priority <= 2 AND NOT EXISTS (SELECT 1 FROM fitting f WHERE f.change_id = g.change_id)
+    UNION
+    SELECT g.change_id, i.contact_id FROM given g
+    JOIN intent i ON i.alarm_id = g.alarm_id AND i.reason = 'raised' AND i.state <> 'dropped'
+    JOIN contact c ON c.id = i.contact_id AND c.state = 'ok'
+    WHERE g.reason = 'resolved')
+INSERT INTO intent (change_id, alarm_id, contact_id, reason, group_key, not_before)
+SELECT g.change_id, g.alarm_id, p.contact_id, g.reason, g.group_key,
+    g.at + CASE g.priority WHEN 1 THEN interval '2 s' WHEN 2 THEN interval '30 s' WHEN 3 THEN interval '2 min' ELSE interval '10 min' END
+FROM given g JOIN people p ON p.change_id = g.change_id
+ON CONFLICT DO NOTHING;
+
+-- tell --
+-- Screens hear of it when this transaction commits.
+SELECT pg_notify('ioc_alarm', id::text) FROM unnest(%(ids)s::bigint[]) AS i (id);
+
+-- flap_times --
+-- When the condition of these rules and targets changed within the hour, over all their alarms.
+SELECT a.rule_id, a.target, array_agg(c.at) AS times
+FROM unnest(%(rules)s::int[], %(targets)s::text[]) AS w (rule_id, target)
+JOIN alarm a ON a.rule_id = w.rule_id AND a.target = w.target
+    AND (a.closed_at IS NULL OR a.closed_at > %(at)s - interval '1 h')
+JOIN alarm_change c ON c.alarm_id = a.id AND c.kind IN ('raised', 'cleared', 'reraised') AND c.at > %(at)s - interval '1 h'
+GROUP BY a.rule_id, a.target;
+
+-- due --
+-- Open alarms to which time alone does something: a shelf that ends, a reminder, a returned alarm nobody acknowledged for
+-- a day, flapping that may be over, a rule or a pair that is gone.
+SELECT a.id, a.rule_id, a.target, CASE
+    WHEN NOT r.enabled THEN 'close:rule disabled'
+    WHEN a.series_id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM rule_target t WHERE t.rule_id = a.rule_id AND t.series_id = a.series_id) THEN 'close:rule changed'
+    WHEN a.suppression = 'shelved' AND a.suppressed_until <= %(at)s THEN 'unshelve'
+    WHEN a.suppression = 'out_of_service' AND a.suppressed_until <= %(at)s THEN 'put_back'
+    WHEN a.flapping THEN 'flap'
+    WHEN a.condition = 'false' THEN 'expire'
+    ELSE 'remind' END AS what
+FROM alarm a JOIN rule r ON r.id = a.rule_id
+WHERE a.closed_at IS NULL AND (
+    NOT r.enabled
+    OR a.series_id IS NOT NULL AND r.kind IN ('threshold', 'stuck') AND NOT EXISTS (
+        SELECT 1 FROM rule_target t WHERE t.rule_id = a.rule_id AND t.series_id = a.series_id)
+    OR a.suppression IN ('shelved', 'out_of_service') AND a.suppressed_until <= %(at)s
+    OR a.flapping
+    OR a.condition = 'false' AND a.acked_at IS NULL AND NOT a.latched AND a.suppression = 'none'
+        AND a.cleared_at <= %(at)s - interval '24 h'
+    OR a.condition = 'true' AND a.suppression = 'none' AND r.settings->>'realarm' IS NOT NULL
+        AND coalesce(a.reminded_at, a.opened_at) + (r.settings->>'realarm')::interval <= %(at)s);
+
+-- open_alarms --
+-- Every alarm whose episode is not over, the worst and newest first.
+SELECT a.id, a.priority, s.isa, a.condition, a.acked_at, a.acked_by, a.ack_note, a.latched, a.suppression, a.suppressed_until,
+    a.suppressed_by, a.suppress_reason, a.flapping, a.reopened, a.detected_late, a.value, a.peak, a.threshold, a.event_start,
+    a.event_end, a.opened_at, a.cleared_at, a.closed_at, a.close_reason, a.domain, a.area, a.lat, a.lon, a.target, a.series_id,
+    a.sensor_id, a.feed_id, r.key AS rule, r.kind, r.name AS rule_name, e.key AS sensor, e.name AS sensor_name,
+    f.key AS feed, f.name AS feed_name, se.metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
+    coalesce(m.decimals, 1) AS decimals
+FROM alarm a JOIN alarm_state s ON s.id = a.id JOIN rule r ON r.id = a.rule_id
+LEFT JOIN sensor e ON e.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id
+LEFT JOIN series se ON se.id = a.series_id LEFT JOIN metric m ON m.key = se.metric
+WHERE a.closed_at IS NULL
+ORDER BY a.condition = 'false', a.suppression <> 'none', a.priority, a.opened_at DESC, a.id DESC;
+
+-- history --
+-- Alarms opened in a span, newest first, whatever became of them; filters that are NULL do not apply.
+SELECT a.id, a.priority, s.isa, a.condition, a.acked_at, a.acked_by, a.ack_note, a.latched, a.suppression, a.suppressed_until,
+    a.suppressed_by, a.suppress_reason, a.flapping, a.reopened, a.detected_late, a.value, a.peak, a.threshold, a.event_start,
+    a.event_end, a.opened_at, a.cleared_at, a.closed_at, a.close_reason, a.domain, a.area, a.lat, a.lon, a.target, a.series_id,
+    a.sensor_id, a.feed_id, r.key AS rule, r.kind, r.name AS rule_name, e.key AS sensor, e.name AS sensor_name,
+    f.key AS feed, f.name AS feed_name, se.metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
+    coalesce(m.decimals, 1) AS decimals
+FROM alarm a JOIN alarm_state s ON s.id = a.id JOIN rule r ON r.id = a.rule_id
+LEFT JOIN sensor e ON e.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id
+LEFT JOIN series se ON se.id = a.series_id LEFT JOIN metric m ON m.key = se.metric
+WHERE (%(since)s::timestamptz IS NULL OR a.opened_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR a.opened_at < %(until)s)
+  AND (%(sensor)s::int IS NULL OR a.sensor_id = %(sensor)s)
+  AND (%(id)s::bigint IS NULL OR a.id = %(id)s)
+ORDER BY a.opened_at DESC, a.id DESC LIMIT %(limit)s;
+
+-- changes --
+-- The history of one alarm, oldest first.
+SELECT seq, at, event_time, kind, value, actor, note, detail FROM alarm_change WHERE alarm_id = %(id)s ORDER BY seq;
