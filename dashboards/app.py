@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import dash
+import orjson
 from dash import Dash
 from fastapi import FastAPI
 
@@ -35,7 +36,7 @@ class App(Dash):
     def interpolate_index(self, **parts: Any) -> str:
         """Every desk page's HTML."""
         language, folder = viewer.language(), self.context.folder
-        return wall._TEMPLATES.get_template("desk.html").render(  # noqa: SLF001
+        return wall.TEMPLATES.get_template("desk.html").render(
             language=language, facts=wall.page_facts(folder), words=words("dashboards", language), **parts
         )
 
@@ -43,8 +44,7 @@ class App(Dash):
 def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
     """The whole ASGI application. lifespan: an async context manager around its life."""
     use(context)
-    holder: list[App] = []
-
+    context.hub.say("hello", orjson.dumps({"type": "hello", "build": wall.build()}).decode())
     @asynccontextmanager
     async def living(server: FastAPI) -> AsyncIterator[None]:
         async with lifespan():
@@ -57,7 +57,6 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
               assets_folder=str(wall.ASSETS), suppress_callback_exceptions=True, include_pages_meta=False,
               title="IOC")  # fmt: skip
     app.context = context
-    holder.append(app)
     _register_pages()
     app.layout = shell.layout
     language = context.folder.city.languages[0]

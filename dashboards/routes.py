@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import logging
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import orjson
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
@@ -126,10 +127,10 @@ async def login_page(request: Request) -> Response:
 @router.post("/login")
 async def login(request: Request) -> Response:
     """The right password gets a session; a wrong one waits a second."""
-    form = await request.form(max_files=0, max_fields=4)
-    to = wall.own_path(str(form.get("next", "/")))
+    form = parse_qs((await _body(request, 4096)).decode("utf-8", "replace"))
+    to = wall.own_path(form.get("next", ["/"])[0])
     keys = current().keys
-    if not keys.right(str(form.get("password", ""))):
+    if not keys.right(form.get("password", [""])[0]):
         await asyncio.sleep(_WRONG_PASSWORD_PAUSE)
         return wall.login(to, wrong=True)
     answer = RedirectResponse(to, 303)
@@ -192,6 +193,16 @@ async def mail_part(id_: str, part: str) -> Response:
         return PlainTextResponse("there is no such mail\n", 404)
     row = await current().read(screens.mail, id_)
     return await asyncio.to_thread(mail.answer, row, id_, part)
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The request's body, cut at `most` bytes."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            break
+    return body[:most]
 
 
 def _https(request: Request) -> bool:

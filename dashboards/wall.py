@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 _WALL_PARTS = (".js", ".css")
 _DESK_ONLY = "6"  # assets that only desk pages load begin with it
-_TEMPLATES = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True)
+TEMPLATES = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True)
 
 
 @cache
@@ -94,7 +94,7 @@ def page(folder: CityFolder, scene: str) -> HTMLResponse:
     scripts, styles = assets(desk=False)
     language = viewer.language()
     known = scene if scene in folder.scenes else ""
-    html = _TEMPLATES.get_template("wall.html").render(
+    html = TEMPLATES.get_template("wall.html").render(
         language=language, title=say(folder.city.title or folder.city.name, language), scripts=scripts, styles=styles,
         facts=page_facts(folder, scene=known), initials=_initials(say(folder.city.name, language)),
         words=words("dashboards", language), desk=viewer.CURRENT.get().role == "operator",
@@ -105,7 +105,7 @@ def page(folder: CityFolder, scene: str) -> HTMLResponse:
 def login(to: str, *, wrong: bool) -> HTMLResponse:
     scripts, styles = assets(desk=True)
     del scripts  # a login page runs none
-    html = _TEMPLATES.get_template("login.html").render(
+    html = TEMPLATES.get_template("login.html").render(
         language=viewer.language(), to=own_path(to), wrong=wrong, styles=styles, languages=LANGUAGES,
         words=words("dashboards", viewer.language()),
     )  # fmt: skip

@@ -1,0 +1,64 @@
+// What every screen says: words, numbers, ages and times, as the reader's language writes them.
+'use strict';
+window.IOC = (() => {
+  const element = document.getElementById('ioc-page');
+  const facts = element ? JSON.parse(element.textContent) : {words: {}, language: 'en', zone: 'UTC'};
+  const comma = facts.language === 'vi' || facts.language === 'lo';
+  const swap = text => comma ? text.replace(/[.,]/g, c => c === '.' ? ',' : '.') : text;
+
+  const word = (key, values) => {
+    const text = facts.words[key] === undefined ? key : facts.words[key];
+    return values ? text.replace(/\{(\w+)\}/g, (_, name) => values[name]) : text;
+  };
+  const say = text => {
+    if (text === null || text === undefined) return '';
+    if (typeof text === 'string') return text;
+    for (const key of [facts.language, '', 'en', 'vi']) if (text[key] !== undefined) return text[key];
+    return Object.values(text)[0] || '';
+  };
+  const number = (value, decimals) => {
+    if (value === null || value === undefined || !isFinite(value)) return '–';
+    const text = Math.abs(value).toLocaleString('en-US', {minimumFractionDigits: decimals, maximumFractionDigits: decimals});
+    return (value < 0 && /[1-9]/.test(text) ? '−' : '') + swap(text);
+  };
+  const UNITS = [[172800, 86400, 'days'], [7200, 3600, 'hours'], [120, 60, 'minutes'], [0, 1, 'seconds']];
+  const age = seconds => {
+    const s = Math.max(0, seconds), unit = UNITS.find(u => s >= u[0]);
+    return word('age.' + unit[2], {n: number(Math.floor(s / unit[1]), 0)});
+  };
+  // Parts of a moment in the city's zone; the browser's own zone is never used.
+  const format = new Intl.DateTimeFormat('en-GB', {timeZone: facts.zone, year: 'numeric', month: '2-digit', day: '2-digit',
+    hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', weekday: 'short'});
+  const WEEKDAYS = {Mon: 1, Tue: 2, Wed: 3, Thu: 4, Fri: 5, Sat: 6, Sun: 7};
+  const parts = ms => Object.fromEntries(format.formatToParts(ms).map(p => [p.type, p.value]));
+  const clock = (ms, seconds) => {
+    const p = parts(ms);
+    return p.hour + ':' + p.minute + (seconds ? ':' + p.second : '');
+  };
+  const date = (ms, weekday) => {
+    const p = parts(ms), day = word('time.date', {day: +p.day, dd: p.day, mm: p.month, month: word('month.' + (+p.month)), year: p.year});
+    return weekday ? word('time.weekday_date', {weekday: word('weekday.' + WEEKDAYS[p.weekday]), date: day}) : day;
+  };
+  // Sets text only where it differs: nothing flickers, nothing is laid out twice.
+  const text = (node, value) => {
+    const el = typeof node === 'string' ? document.getElementById(node) : node;
+    if (el && el.textContent !== value) el.textContent = value;
+  };
+  const make = (tag, name, content) => {
+    const el = document.createElement(tag);
+    if (name) el.className = name;
+    if (content !== undefined) el.textContent = content;
+    return el;
+  };
+  // A reading with its unit, or in words where its metric has words for it.
+  const reading = (value, metric) => {
+    if (!metric || value === null || !isFinite(value)) return '–';
+    const state = metric.states && metric.states[String(value)];
+    return state !== undefined ? say(state) : number(value, metric.decimals) + (metric.unit ? ' ' + metric.unit : '');
+  };
+  const LOOK = { // never by colour alone: each state has its own sign
+    0: {sign: '?', name: 'none'}, 1: {sign: '', name: 'ok'}, 2: {sign: '!', name: 'warn'},
+    3: {sign: '!!', name: 'crit'}, 4: {sign: '×', name: 'old'},
+  };
+  return {facts, word, say, number, age, clock, date, text, make, reading, LOOK};
+})();

@@ -1,0 +1,107 @@
+// The push channel: one socket, never given up; holds every point's newest state, and says how old the picture is.
+'use strict';
+IOC.live = (() => {
+  const CUT = 2500, RELOAD = 300000, LEAST = 400, MOST = 4000; // ms
+  const live = {points: null, states: null, values: null, times: null, generation: -1, texts: {}, away: false, offset: 0,
+    data: 0, heard: 0, opened: false, painted: 0};
+  const listeners = {};
+  let socket = null, pause = LEAST, sequence = -1, loading = false, greyed = false;
+
+  live.on = (kind, listener) => { (listeners[kind] = listeners[kind] || []).push(listener); if (live.texts[kind]) listener(live.texts[kind]); };
+  const tell = (kind, value) => (listeners[kind] || []).forEach(listener => listener(value));
+  live.now = () => Date.now() + live.offset;
+  live.cut = () => performance.now() - live.heard > CUT;
+  live.age = () => live.data ? Math.max(0, (live.now() - live.data) / 1000) : Infinity;
+  // live, late, dead: by the data's own time; cut, away: where the chain is broken.
+  live.state = () => {
+    const age = live.age(), by_age = age < IOC.facts.late ? 'live' : age < IOC.facts.dead ? 'late' : 'dead';
+    if (live.cut()) return {link: 'cut', age, level: by_age === 'live' ? 'late' : by_age};
+    if (live.away) return {link: 'away', age, level: by_age === 'live' ? 'late' : by_age};
+    return {link: 'ok', age, level: by_age};
+  };
+
+  function connect() {
+    socket = new WebSocket((location.protocol === 'https:' ? 'wss://' : 'ws://') + location.host + '/ws/live');
+    socket.binaryType = 'arraybuffer';
+    const mine = socket, patience = setInterval(() => { if (performance.now() - live.heard > 8000 && mine.readyState < 2) mine.close(); }, 2000);
+    live.heard = Math.max(live.heard, performance.now() - CUT - 1);
+    mine.onmessage = event => {
+      live.heard = performance.now(); pause = LEAST; live.opened = true;
+      if (typeof event.data === 'string') { const message = JSON.parse(event.data); live.texts[message.type] = message; tell(message.type, message); }
+      else binary(event.data);
+    };
+    mine.onclose = () => {
+      clearInterval(patience);
+      setTimeout(connect, pause * (0.7 + 0.6 * Math.random()));
+      pause = Math.min(pause * 1.6, MOST);
+      if (pause === MOST) fetch('/api/city').then(answer => { if (answer.status === 401 && !document.getElementById('wall')) location.reload(); }).catch(() => {});
+    };
+  }
+
+  function binary(buffer) {
+    const head = new DataView(buffer), kind = head.getUint8(0), generation = head.getUint32(4, true), number = head.getUint32(8, true);
+    const n = head.getUint32(12, true), m = head.getUint32(16, true);
+    live.away = head.getUint8(1) === 1;
+    live.offset = head.getFloat64(24, true) - Date.now();
+    live.data = head.getFloat64(32, true);
+    if (generation !== live.generation) { load(); tick(); return; }
+    if (kind === 2 && number <= sequence) { tick(); return; } // older than the whole picture we have, or a heartbeat
+    sequence = number;
+    let at = 40;
+    const take = (type, count) => { const found = new type(buffer, at, count); at += found.byteLength; return found; };
+    const index = kind === 2 ? take(Uint32Array, n) : null, value = take(Float32Array, n), time = take(Uint32Array, n);
+    const state = take(Uint8Array, n); at += (4 - n % 4) % 4;
+    const moved = take(Uint32Array, m), lat = take(Float32Array, m), lon = take(Float32Array, m);
+    for (let i = 0; i < n; i++) {
+      const p = index ? index[i] : i;
+      live.values[p] = value[i]; live.times[p] = time[i]; live.states[p] = state[i];
+    }
+    for (let i = 0; i < m; i++) { live.points.lat[moved[i]] = lat[i]; live.points.lon[moved[i]] = lon[i]; }
+    tell('points', {whole: kind === 1, index, moved});
+    live.painted++;
+    tick();
+  }
+
+  // The set of points changed, or is not known yet: fetch it, then ask for everything.
+  async function load() {
+    if (loading) return;
+    loading = true;
+    try {
+      const answer = await fetch('/api/points');
+      if (!answer.ok) throw new Error(answer.status);
+      const points = await answer.json(), n = points.id.length;
+      live.points = points; live.generation = points.generation;
+      live.states = new Uint8Array(n); live.values = new Float32Array(n).fill(NaN); live.times = new Uint32Array(n);
+      sequence = -1;
+      tell('registry', points);
+      if (socket.readyState === 1) socket.send('again');
+      loading = false;
+    } catch (error) { setTimeout(() => { loading = false; if (socket.readyState === 1) socket.send('again'); }, 1000); }
+  }
+
+  function tick() {
+    const state = live.state(), pill = document.getElementById('pill');
+    const key = state.link === 'ok' ? state.level : state.link;
+    if (pill && pill.dataset.state !== key) { pill.dataset.state = key; pill.className = 'pill ' + (state.link === 'cut' ? 'dead' : state.level); }
+    const shown = isFinite(state.age) ? (state.age < 10 ? IOC.word('age.seconds', {n: IOC.number(state.age, 1)}) : IOC.age(state.age)) : '–';
+    IOC.text('pill-text', IOC.word('pill.' + key) + ' · ' + shown);
+    const grey = state.level === 'dead' && live.heard > 0, broken = state.link !== 'ok' || grey;
+    document.body.classList.toggle('grey', grey);
+    document.body.classList.toggle('broken', broken && (live.opened || performance.now() > 6000));
+    if (broken) IOC.text('broken-text', IOC.word('broken.' + (state.link === 'ok' ? 'dead' : state.link), {
+      time: live.data ? IOC.clock(live.data, true) : '–', age: shown}));
+    if (grey !== greyed) { greyed = grey; tell('grey', grey); }
+    const now = live.now();
+    IOC.text('clock', IOC.clock(now, true)); IOC.text('date', IOC.date(now, true));
+  }
+
+  // A picture that stays dead for five minutes is loaded anew, but only from a server that answers.
+  function watchdog() {
+    if (live.heard && performance.now() - live.heard > RELOAD) fetch('/healthz').then(answer => { if (answer.ok) location.reload(); }).catch(() => {});
+  }
+
+  live.on('hello', hello => { if (document.getElementById('wall') && hello.build !== IOC.facts.build) location.reload(); });
+  live.start = () => { connect(); setInterval(tick, 250); setInterval(watchdog, 30000); tick(); };
+  return live;
+})();
+document.addEventListener('DOMContentLoaded', () => { if (document.getElementById('ioc-page')) IOC.live.start(); });

@@ -1,0 +1,65 @@
+"""The frame around every desk page: navigation, language, clock, data age, and the signals pushed pages wait for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dash
+from dash import dcc, html
+
+from dashboards import viewer
+from dashboards.context import current
+from ioc import plugins
+from ioc.config.types import say
+from ioc.language import LANGUAGES, words
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+# Set by our scripts when the push channel says that something changed; callbacks listen to them.
+SIGNALS = ("signal-alarms", "signal-slow", "signal-sensor")
+
+
+def layout() -> Component:
+    """The same for every page; Dash puts the page into it."""
+    language, folder = viewer.language(), current().folder
+    said = words("dashboards", language)
+    title = say(folder.city.title or folder.city.name, language)
+    return html.Div(
+        [
+            html.Header(
+                [
+                    html.A(title, href="/", id="home"),
+                    html.Nav(_links(said), **{"aria-label": said["nav.pages"]}),
+                    html.Div(_right(language, said), id="right"),
+                ],
+                id="bar",
+            ),
+            html.Main(dash.page_container, id="content", tabIndex="-1"),
+            *(dcc.Store(id=name) for name in SIGNALS),
+        ],
+        id="desk",
+    )
+
+
+def _links(said: dict[str, str]) -> list[Component]:
+    pages = [plugins.load("dashboards.pages", name) for name in plugins.names("dashboards.pages")]
+    shown = sorted((p for p in pages if p.ORDER is not None), key=lambda p: p.ORDER)
+    return [dcc.Link(said[f"page.{p.NAME}"], href=p.PATHS[0], className="page") for p in shown] + [
+        html.A(said["page.wall"], href="/wall", className="page")
+    ]
+
+
+def _right(language: str, said: dict[str, str]) -> list[Any]:
+    choices = [
+        html.A(code.upper(), href=f"/language/{code}", title=name, lang=code, className="here" if code == language else "",
+               **({"aria-current": "true"} if code == language else {}))
+        for code, name in LANGUAGES.items()
+    ]  # fmt: skip
+    return [
+        html.Span([html.I(), html.Span(said["pill.connecting"], id="pill-text", className="num")], id="pill",
+                  className="pill late", role="status"),
+        html.Span([html.Span("--:--:--", id="clock", className="num"), html.Small(" ", id="date")], id="time"),
+        html.Nav(choices, id="languages", **{"aria-label": said["nav.language"]}),
+        *([html.Form(html.Button(said["nav.logout"]), method="post", action="/logout")] if current().keys.locked else []),
+    ]  # fmt: skip
