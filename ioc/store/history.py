@@ -1,0 +1,216 @@
+"""Lines for charts and figures for tiles, from readings or the rollup that is just fine enough.
+
+A line never has more than a couple of thousand points, whatever the span; a pause in the data is a gap in the line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from psycopg.rows import class_row
+
+from ioc.store import queries
+from ioc.store.database import translated
+from ioc.store.rollups import DENSE, hour_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ioc.store.arrays import Array
+    from ioc.store.database import Connection
+
+MOST = 2000  # points of one line
+_STEPS = tuple(
+    timedelta(seconds=s)
+    for s in (
+        1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200,
+        86_400, 172_800, 604_800, 2_419_200, 31_536_000,
+    )
+)  # fmt: skip
+
+
+class Line(NamedTuple):
+    """One series over a span: times datetime64[us] UTC at each step's start, the rest float64; NaN is a gap.
+
+    step: width of a point; None where the points are the readings themselves, and mean = low = high.
+    """
+
+    time: Array
+    mean: Array
+    low: Array
+    high: Array
+    step: timedelta | None
+
+
+class Latest(NamedTuple):
+    """The newest reading of a series; not `usable` while `reason` says it must not be believed."""
+
+    series_id: int
+    time: datetime
+    value: float
+    received_at: datetime
+    sensor_id: int
+    sensor: str
+    sensor_name: dict[str, str]
+    metric: str
+    metric_name: dict[str, str] | None
+    unit: str
+    decimals: int
+    feed: str
+    domain: str
+    area: str | None
+    expected: timedelta | None
+    usable: bool
+    reason: str
+
+
+class Series(NamedTuple):
+    """One thing a sensor measures; time and value are None before its first reading."""
+
+    series_id: int
+    metric: str
+    time_from: str
+    feed: str
+    metric_name: dict[str, str] | None
+    unit: str
+    decimals: int
+    kind: str
+    low: float | None
+    high: float | None
+    settings: dict[str, Any]
+    time: datetime | None
+    value: float | None
+    received_at: datetime | None
+    usable: bool | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What an hour of a series came to."""
+
+    bucket: datetime
+    mean: float
+    low: float
+    high: float
+    count: int
+
+
+class Figure(NamedTuple):
+    """A metric over the city (area None) or an area, from `fresh` of `known` series; None where none is fresh."""
+
+    metric: str
+    area: str | None
+    mean: float | None
+    high: float | None
+    low: float | None
+    total: float | None
+    fresh: int
+    known: int
+    oldest_age: timedelta | None
+    newest: datetime | None
+
+
+def window(
+    conn: Connection,
+    series: Sequence[int],
+    start: datetime,
+    end: datetime,
+    points: int = 500,
+    now: datetime | None = None,
+) -> dict[int, Line]:
+    """The series over start <= time < end, each in at most about `points` points; one without readings is left out.
+
+    All lines have the same step, the narrowest that fits; readings themselves where they are few enough.
+    """
+    points = max(2, min(points, MOST))
+    values = {"series": list(series), "start": start, "end": end, "most": points}
+    sql = queries.load("history")
+    with translated():
+        expected = dict(conn.execute(sql["expected"], values).fetchall())
+        rows = conn.execute(sql["raw"], values).fetchall()
+        if _most(rows) <= points:
+            return _lines(rows, expected, None)
+        step = step_for(end - start, points)
+        return _lines(_stepped(conn, values, step, now or datetime.now(UTC)), expected, step)
+
+
+def step_for(span: timedelta, points: int) -> timedelta:
+    """The narrowest round step that cuts `span` into at most `points`."""
+    return next((step for step in _STEPS if step * points >= span), _STEPS[-1])
+
+
+def latest(conn: Connection, series: Sequence[int]) -> list[Latest]:
+    """The newest reading of each of the series that has one."""
+    with translated(), conn.cursor(row_factory=class_row(Latest)) as cursor:
+        return cursor.execute(queries.load("history")["latest"], {"series": list(series)}).fetchall()
+
+
+def series_of(conn: Connection, sensor: int) -> list[Series]:
+    """Everything a sensor measures, with the metric's facts and the newest value."""
+    with translated(), conn.cursor(row_factory=class_row(Series)) as cursor:
+        return cursor.execute(queries.load("history")["series_of"], {"sensor": sensor}).fetchall()
+
+
+def same_hour(conn: Connection, series: int, at: datetime, zone: str, weeks: int = 4) -> list[Hour]:
+    """The same local hour of the same weekday in past weeks, the newest first; weeks without data are left out."""
+    values = {"series": series, "at": at, "zone": zone, "weeks": weeks}
+    with translated(), conn.cursor(row_factory=class_row(Hour)) as cursor:
+        return cursor.execute(queries.load("history")["same_hour"], values).fetchall()
+
+
+def figures(conn: Connection, metrics: Iterable[str], now: datetime) -> dict[tuple[str, str | None], Figure]:
+    """(metric, area) -> figure; area None is the whole city. Only fresh, usable values count, and it says how many."""
+    with translated(), conn.cursor(row_factory=class_row(Figure)) as cursor:
+        rows = cursor.execute(queries.load("history")["figures"], {"metrics": list(metrics), "now": now}).fetchall()
+    return {(row.metric, row.area): row for row in rows}
+
+
+def _stepped(conn: Connection, values: dict[str, Any], step: timedelta, now: datetime) -> list[Any]:
+    sql = queries.load("history")
+    given = {**values, "step": step, "dense": DENSE, "settled": hour_of(now.astimezone(UTC)) - timedelta(hours=1)}
+    if step < timedelta(minutes=1):
+        return conn.execute(sql["readings"], given).fetchall()
+    if step >= timedelta(days=1):
+        return conn.execute(sql["days"], given).fetchall()
+    if step >= timedelta(hours=1):
+        return conn.execute(sql["hours"], given).fetchall()
+    dense = [row[0] for row in conn.execute(sql["dense"], given)]
+    sparse = [s for s in values["series"] if s not in dense]
+    found = conn.execute(sql["minutes"], {**given, "series": dense}).fetchall() if dense else []
+    return found + conn.execute(sql["readings"], {**given, "series": sparse}).fetchall()
+
+
+def _most(rows: list[Any]) -> int:
+    return max((sum(1 for _ in group) for _, group in groupby(rows, itemgetter(0))), default=0)
+
+
+def _lines(rows: list[Any], expected: dict[int, timedelta | None], step: timedelta | None) -> dict[int, Line]:
+    """Rows (series, time, mean, low, high), those of a series together and in order."""
+    return {id_: _line(list(group), expected.get(id_), step) for id_, group in groupby(rows, itemgetter(0))}
+
+
+def _line(rows: list[Any], expected: timedelta | None, step: timedelta | None) -> Line:
+    time = np.array([row[1].replace(tzinfo=None) for row in rows], dtype="M8[us]")
+    columns = np.array([row[2:5] for row in rows], dtype=np.float64).T
+    at = gaps(time, expected, step)
+    with_gaps = np.insert(columns, at, np.nan, axis=1)
+    middles = time[at - 1] + (time[at] - time[at - 1]) // 2
+    return Line(np.insert(time, at, middles), with_gaps[0], with_gaps[1], with_gaps[2], step)
+
+
+def gaps(time: Array, expected: timedelta | None, step: timedelta | None) -> Array:
+    """Indexes before which the line pauses: over three cadences (the usual interval where unknown) and two steps."""
+    between = np.diff(time)
+    if not len(between):
+        return np.zeros(0, dtype=np.intp)
+    usual = np.timedelta64(expected) if expected else np.median(between)
+    allowed = 3 * usual
+    if step is not None:
+        allowed = max(allowed, np.timedelta64(2 * step))
+    return np.flatnonzero(between > allowed) + 1

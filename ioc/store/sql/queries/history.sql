@@ -1,0 +1,111 @@
+-- raw --
+-- Readings as they are, as long as no series has more than %(most)s of them; the one too many says that it has.
+SELECT s.id, r.time, r.value AS mean, r.value AS low, r.value AS high
+FROM unnest(%(series)s::int[]) AS s (id)
+CROSS JOIN LATERAL (
+    SELECT time, value FROM reading
+    WHERE series_id = s.id AND time >= %(start)s AND time < %(end)s ORDER BY time LIMIT %(most)s + 1) AS r
+ORDER BY s.id, r.time;
+
+-- readings --
+-- Straight from the readings, in steps.
+SELECT series_id, date_bin(%(step)s, time, timestamptz '2000-01-01 00:00Z') AS at, avg(value), min(value), max(value)
+FROM reading WHERE series_id = ANY (%(series)s) AND time >= %(start)s AND time < %(end)s
+GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- minutes --
+-- From minutes where an hour has more of readings than of minutes, from the readings where it has not, and from the
+-- readings in the newest hours, which upkeep may not have come to yet.
+SELECT series_id, date_bin(%(step)s, at, timestamptz '2000-01-01 00:00Z') AS step, sum(sum) / sum(count), min(min), max(max)
+FROM (
+    SELECT m.series_id, m.bucket AS at, m.count, m.sum, m.min, m.max
+    FROM rollup_1h h JOIN rollup_1m m
+        ON m.series_id = h.series_id AND m.bucket >= h.bucket AND m.bucket < h.bucket + interval '1 hour'
+    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
+      AND h.bucket < least(%(end)s, %(settled)s) AND h.count > %(dense)s AND m.bucket >= %(start)s AND m.bucket < %(end)s
+    UNION ALL
+    SELECT r.series_id, r.time, 1, r.value, r.value, r.value
+    FROM rollup_1h h JOIN reading r
+        ON r.series_id = h.series_id AND r.time >= h.bucket AND r.time < h.bucket + interval '1 hour'
+    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
+      AND h.bucket < least(%(end)s, %(settled)s) AND r.time >= %(start)s AND r.time < %(end)s
+      AND (h.count <= %(dense)s OR NOT EXISTS (  -- their minutes are past their retention
+          SELECT 1 FROM rollup_1m m
+          WHERE m.series_id = h.series_id AND m.bucket >= h.bucket AND m.bucket < h.bucket + interval '1 hour'))
+    UNION ALL
+    SELECT r.series_id, r.time, 1, r.value, r.value, r.value
+    FROM reading r WHERE r.series_id = ANY (%(series)s)
+      AND r.time >= greatest(%(start)s::timestamptz, %(settled)s) AND r.time < %(end)s) AS parts
+GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- hours --
+-- From the hours, and from the readings in the newest ones.
+SELECT series_id, date_bin(%(step)s, at, timestamptz '2000-01-01 00:00Z') AS step, sum(sum) / sum(count), min(min), max(max)
+FROM (
+    SELECT series_id, bucket AS at, count, sum, min, max FROM rollup_1h
+    WHERE series_id = ANY (%(series)s) AND bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
+      AND bucket < least(%(end)s, %(settled)s)
+    UNION ALL
+    SELECT series_id, time, 1, value, value, value FROM reading
+    WHERE series_id = ANY (%(series)s) AND time >= greatest(%(start)s::timestamptz, %(settled)s) AND time < %(end)s) AS parts
+GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- days --
+-- From the days of UTC; today's is a few minutes behind.
+SELECT series_id, date_bin(%(step)s, bucket, timestamptz '2000-01-01 00:00Z') AS step, sum(sum) / sum(count), min(min), max(max)
+FROM rollup_1d WHERE series_id = ANY (%(series)s) AND bucket >= date_trunc('day', %(start)s::timestamptz, 'UTC') AND bucket < %(end)s
+GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- dense --
+-- Which of the series have hours worth reading by the minute.
+SELECT DISTINCT series_id FROM rollup_1h
+WHERE series_id = ANY (%(series)s) AND bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND bucket < %(end)s
+  AND count > %(dense)s;
+
+-- expected --
+-- How often each series should speak.
+SELECT s.id, coalesce(e.cadence, f.cadence, h.cadence)
+FROM series s JOIN sensor e ON e.id = s.sensor_id JOIN feed f ON f.id = s.feed_id
+LEFT JOIN series_habit h ON h.series_id = s.id
+WHERE s.id = ANY (%(series)s);
+
+-- latest --
+-- The newest reading of each series, with its facts.
+SELECT series_id, time, value, received_at, sensor_id, sensor, sensor_name, metric, metric_name, unit, decimals, feed, domain, area,
+    expected, usable, reason
+FROM usable_latest WHERE series_id = ANY (%(series)s) ORDER BY series_id;
+
+-- series_of --
+-- What a sensor measures, whether it ever did or not.
+SELECT s.id AS series_id, s.metric, s.time_from, f.key AS feed, m.name AS metric_name, coalesce(m.unit, '') AS unit,
+    coalesce(m.decimals, 1) AS decimals, coalesce(m.kind, 'gauge') AS kind, m.low, m.high, coalesce(m.settings, '{}') AS settings,
+    u.time, u.value, u.received_at, u.usable, u.reason
+FROM series s
+JOIN feed f ON f.id = s.feed_id
+LEFT JOIN metric m ON m.key = s.metric
+LEFT JOIN usable_latest u ON u.series_id = s.id
+WHERE s.sensor_id = %(sensor)s ORDER BY s.id;
+
+-- same_hour --
+-- The same local hour of the same weekday, some weeks back, newest first; daylight saving is the zone's business.
+SELECT h.bucket, h.sum / h.count AS mean, h.min AS low, h.max AS high, h.count
+FROM generate_series(1, %(weeks)s) AS w (back)
+CROSS JOIN LATERAL (
+    SELECT date_trunc('hour', ((%(at)s::timestamptz AT TIME ZONE %(zone)s) - w.back * interval '7 days') AT TIME ZONE %(zone)s, 'UTC')
+        AS hour) AS t
+JOIN rollup_1h h ON h.series_id = %(series)s AND h.bucket = t.hour
+ORDER BY h.bucket DESC;
+
+-- figures --
+-- Metrics over the city (area is null) and over each area, from values that are usable and fresh: not older than three
+-- times their cadence, or an hour where nothing says how often they come. total counts the stale and the doubted, too.
+SELECT metric, area, avg(value) FILTER (WHERE good) AS mean, max(value) FILTER (WHERE good) AS high,
+    min(value) FILTER (WHERE good) AS low, sum(value) FILTER (WHERE good) AS total,
+    count(*) FILTER (WHERE good) AS fresh, count(*) AS known,
+    %(now)s::timestamptz - min(time) FILTER (WHERE good) AS oldest_age, max(time) FILTER (WHERE good) AS newest
+FROM (
+    SELECT metric, area, time, value, usable AND time > %(now)s::timestamptz
+        - greatest(coalesce(3 * expected, interval '1 hour'), interval '2 minutes') AS good
+    FROM usable_latest WHERE metric = ANY (%(metrics)s) AND feed_enabled) AS judged
+GROUP BY GROUPING SETS ((metric), (metric, area)) HAVING GROUPING(area) = 1 OR area IS NOT NULL
+ORDER BY metric, area NULLS FIRST;
