@@ -1,0 +1,169 @@
+"""The ingester as a process: broker and database come and go, the city folder changes, and nothing is lost meanwhile.
+
+Three threads: this one receives and decodes, the pipeline's commits, and `Watch` looks after everything slow.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from ingest import topics
+from ingest.arrivals import Arrivals
+from ingest.client import Client
+from ingest.commit import Limits
+from ingest.metrics import Metrics
+from ingest.pipeline import Committer, Decoder, Done, Pipeline
+from ingest.registry import Registry
+from ingest.router import Router
+from ingest.watch import Watch
+from ioc.city import AreaIndex
+from ioc.config import folder as folders
+from ioc.errors import StoreAway
+from ioc.store import database, process, registry, write
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from ioc.config.folder import CityFolder
+    from ioc.health import Health
+    from ioc.settings import Settings
+    from ioc.store.database import Connection
+
+log = logging.getLogger(__name__)
+
+
+class Share(NamedTuple):
+    """Which part of the load this ingester takes.
+
+    name: of this one among several, part of its client id. feeds: only these. group: divide all messages with the
+    others of the same group, through MQTT 5 shared subscriptions.
+    """
+
+    name: str = ""
+    feeds: frozenset[str] | None = None
+    group: str = ""
+
+    @property
+    def process(self) -> str:
+        return f"ingest/{self.name}" if self.name else "ingest"
+
+
+class Plan(NamedTuple):
+    """One reading of the city folder, ready for work. filters: what to subscribe to -> QoS."""
+
+    folder: CityFolder
+    router: Router
+    limits: Limits
+    filters: dict[str, int]
+
+
+def plan(conn: Connection, folder: CityFolder, share: Share) -> Plan:
+    """Compile the feeds. Raises ConfigError with every fault, StoreAway."""
+    registry.sync(conn, folder)
+    router = Router(folder, Registry(conn), share.feeds)
+    areas = AreaIndex(folder.areas, process.now(conn).astimezone(folder.city.tz).date())
+    limits = Limits(client_id(folder, share), folder.city.history.quarantine_rows_per_feed, areas)
+    return Plan(folder, router, limits, wanted(folder, router, share))
+
+
+def client_id(folder: CityFolder, share: Share) -> str:
+    """Fixed, so that the broker knows the session again."""
+    return f"ioc-{folder.city.key}-{share.process.replace('/', '-')}"[:60]
+
+
+def wanted(folder: CityFolder, router: Router, share: Share) -> dict[str, int]:
+    """MQTT filters -> QoS. Alone, an ingester takes everything, so that undeclared topics are seen too."""
+    filters = router.filters if share.feeds is not None else ["#", *(f for f in router.filters if f.startswith("$"))]
+    qos = {f.mqtt: folder.feeds[feed.key].qos for feed in router.feeds.values() for f in feed.filters}
+    return {f: qos.get(f, 1) for f in topics.covering(filters)}
+
+
+def run(folder: Path, settings: Settings, stop: threading.Event, health: Health, share: Share = Share()) -> None:  # noqa: B008
+    """Ingest until `stop`. Raises ConfigError when the folder is wrong at the start; later a wrong folder is refused."""
+    settings.require("database_url", "broker_url")
+    sys.setswitchinterval(0.001)  # the committing thread is mostly waiting: let it in quickly when it is not
+    first = folders.load(folder)
+    opened = _open(settings, first, share, stop, health)
+    if opened is not None:
+        Service(settings, stop, health, share, *opened).run()
+
+
+def _open(
+    settings: Settings, folder: CityFolder, share: Share, stop: threading.Event, health: Health
+) -> tuple[Plan, Arrivals, list[str]] | None:
+    """Wait for the database; returns the plan, the last arrivals, and what this client had subscribed to before."""
+    while not stop.is_set():
+        try:
+            with database.connect(settings.database_url, name="ioc ingest", autocommit=True) as conn:
+                made = plan(conn, folder, share)
+                before = process.detail(conn, share.process).get("filters", [])
+                return made, Arrivals(write.arrivals(conn, made.limits.client)), before
+        except StoreAway as error:
+            health.ready(ok=False, why=str(error))
+            health.beat()
+            log.warning("%s; trying again", error)
+            stop.wait(1.0)
+    return None
+
+
+class Service:
+    """The parts of one ingester, wired together."""
+
+    def __init__(
+        self, settings: Settings, stop: threading.Event, health: Health, share: Share,
+        first: Plan, arrivals: Arrivals, subscribed_before: Collection[str],
+    ) -> None:  # fmt: skip
+        self.stop, self.health = stop, health
+        self.metrics = Metrics()
+        self.client = Client(settings, first.limits.client, first.filters, group=share.group)
+        self.client.leave(set(subscribed_before) - set(first.filters))
+        committer = Committer(settings.database_url, first.limits, stop=stop)
+        self.pipeline = Pipeline(Decoder(first.router, arrivals), committer, self._done)
+        self.watch = Watch(settings, share, first, self)
+
+    def run(self) -> None:
+        """Receive until told to stop; then store what was decoded, acknowledge it and leave."""
+        self.watch.start()
+        client, pipeline = self.client, self.pipeline
+        try:
+            while not self.stop.is_set():
+                self.watch.adopt()
+                messages = client.poll(pipeline.push(), reading=not pipeline.full)
+                if messages:
+                    pipeline.offer(messages)
+                if pipeline.failed:
+                    raise pipeline.failed
+                self._report()
+        finally:
+            pipeline.close()
+            client.close()
+            self.watch.join(5)
+            pipeline.committer.close()
+
+    def adopt(self, made: Plan) -> None:
+        """Go on with a new reading of the folder. Called by the receiving thread."""
+        decoder = Decoder(made.router, self.pipeline.decoder.arrivals)
+        self.pipeline.use(decoder, made.limits)
+        self.client.subscribe(made.filters)
+        log.info("the city folder changed: %d feeds", len(made.router.feeds))
+
+    def _done(self, done: Done) -> None:
+        """A batch is in the database: only now may the broker forget it. Called by the committing thread."""
+        by_connection: dict[int, list[int]] = {}
+        for message in done.batch.messages:
+            if message.mid:
+                by_connection.setdefault(message.connection, []).append(message.mid)
+        for connection, mids in by_connection.items():
+            self.client.ack(connection, mids)
+        self.watch.heard(done)
+        self.metrics.count(done, self.pipeline.decoder.router)
+
+    def _report(self) -> None:
+        self.health.beat()
+        why = self.pipeline.committer.away or self.client.why
+        self.health.ready(ok=not why, why=why)
+        self.metrics.gauge(waiting=self.pipeline.waiting, connected=self.client.connected)

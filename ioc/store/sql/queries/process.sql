@@ -1,0 +1,14 @@
+-- beat --
+-- One row a process, by its name.
+INSERT INTO process (name, started_at, beat_at, state, detail)
+VALUES (%(name)s, %(started_at)s, clock_timestamp(), %(state)s, %(detail)s::jsonb)
+ON CONFLICT (name) DO UPDATE SET started_at = EXCLUDED.started_at, beat_at = EXCLUDED.beat_at, state = EXCLUDED.state,
+    detail = EXCLUDED.detail;
+
+-- detail --
+-- Of the last beat.
+SELECT detail FROM process WHERE name = %(name)s;
+
+-- now --
+-- The one clock that counts.
+SELECT clock_timestamp();
