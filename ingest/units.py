@@ -100,7 +100,8 @@ def _kept(source: str, target: str) -> Conversion | str:
         return str(error)
     if abs((more - some) - (some - zero)) > 1e-9 * abs(more):
         return f"{source!r} to {target!r} is not linear"
-    return Conversion(_tidy((some - zero) / 1e6), _tidy(zero))
+    factor = (some - zero) / 1e6 if zero else _convert(1.0, source, target)
+    return Conversion(_tidy(factor), _tidy(zero))
 
 
 def known(unit: str) -> bool:
@@ -167,5 +168,6 @@ def _registry() -> pint.UnitRegistry[Any]:
 
 
 def _tidy(number: float) -> float:
-    """Without the last bit of pint's arithmetic: 1000.0000000000001 -> 1000.0."""
-    return float(f"{number:.15g}")
+    """Without the last bits of pint's arithmetic: 1000.0000000000001 -> 1000.0, but 5/9 stays as it is."""
+    short = float(f"{number:.12g}")
+    return short if abs(short - number) <= 1e-15 * abs(number) else number

@@ -53,7 +53,8 @@ def compiled(name: str, options: Mapping[str, Any], zone: str = "UTC") -> Decode
 
 
 def _with_zone(model: Any, options: Mapping[str, Any], zone: str) -> dict[str, Any]:
-    wanted = "zone" in model.model_fields and not options.get("zone")
+    field = model.model_fields.get("zone")  # where a format has a zone of its own, that one holds
+    wanted = field is not None and field.default is None and not options.get("zone")
     return {**options, "zone": zone} if wanted else dict(options)
 
 

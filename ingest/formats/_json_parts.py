@@ -43,11 +43,15 @@ class Value(Model):
 
 
 class ValuesFrom(Model):
-    """Every key of an object is a metric. value, unit, time: paths below each key where it holds an object."""
+    """Every key of an object is a metric. value, unit, time: paths below each key where it holds an object.
+
+    numbers: leave out what is neither number nor bool.
+    """
 
     path: str = ""
     include: list[str] = ["*"]
     exclude: list[str] = []
+    numbers: bool = False
     value: str | None = None
     unit: str | None = None
     time: str | None = None
@@ -212,7 +216,7 @@ def leaves(declared: str | ValuesFrom, sensor: Get, time: Get, when: Reader, *, 
                 continue
             moment = read_time(own(held), when) if own else None
             cleaned = number_or_text(said, comma=comma) if isinstance(said, str) else plain(said)
-            if cleaned is not None:
+            if cleaned is not None and not (plan.numbers and isinstance(cleaned, str)):
                 yield Measurement(name, cleaned, who, moment or at, text(unit(held)) if unit else None)
 
     return build

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ingest.formats._values import text
+from ingest.formats._values import number_or_text, text
 from ioc.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ _WRAPS = ("data", "entities", "body", "features")
 _OWN = frozenset({"id", "@id", "type", "@type", "@context", "scope"})
 _VALUES = ("value", "object", "languageMap", "json", "vocab", "valueList", "values", "hasValue")
 _GEOMETRIES = frozenset({"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"})
+_NUMERIC = frozenset({"number", "integer", "float", "double"})
 _UNITS = ("unitCode", "UnitCode", "unit", "unitcode", "uom", "units")
 _TIMES = ("TimeInstant", "timestamp", "observedAt", "dateObserved", "dateModified")
 
@@ -72,8 +73,10 @@ def attribute(name: str, said: Any) -> Attribute | None:
         return Attribute(said)
     metadata = said.get("metadata")
     notes = [said, metadata] if isinstance(metadata, dict) else [said]
-    unit = text(_note(notes, _UNITS))
-    return Attribute(said[key], unit, _note(notes, _TIMES))
+    unit, value = text(_note(notes, _UNITS)), said[key]
+    if isinstance(value, str) and str(said.get("type")).lower() in _NUMERIC:
+        value = number_or_text(value)
+    return Attribute(value, unit, _note(notes, _TIMES))
 
 
 def _note(places: list[dict[str, Any]], names: tuple[str, ...]) -> Any:

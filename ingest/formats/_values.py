@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-NOTHING = frozenset({"", "-", "--", "na", "n/a", "null", "none", "nil", "undefined", "unknown", "unavailable"})
+_NOTHING = ("", "-", "--", "na", "n/a", "null", "none", "nil", "undefined", "unknown", "unavailable")
+_NOT_FINITE = ("nan", "inf", "+inf", "-inf", "infinity", "-infinity")
+_WORDS: dict[str, float | bool | None] = {
+    **dict.fromkeys(_NOTHING), **{word: float(word) for word in _NOT_FINITE}, "true": True, "false": False
+}  # fmt: skip
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+")
-_WITH_UNIT = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([^\d\s.,:;+-][^\d,;:]{0,14}?)")
+_WITH_UNIT = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s*([^\d\s.,:;+-][^\d,;:]{0,14}?)")
 _LONGEST = 60  # digits beyond this are no measurement
 
 
@@ -25,8 +29,8 @@ def plain(value: Any) -> float | bool | str | None:
     return str(value)[:80]
 
 
-def number_or_text(text: str, *, comma: bool = False) -> float | str | None:
-    """'23.4' and '23,4' -> 23.4; 'NaN' -> nan; 'n/a' -> None; 'open' -> 'open'.
+def number_or_text(text: str, *, comma: bool = False) -> float | bool | str | None:
+    """'23.4' and '23,4' -> 23.4; 'NaN' -> nan; 'n/a' -> None; 'true' -> True; 'open' -> 'open'.
 
     A comma with three digits behind it may part thousands: it is read as decimal only where the feed says so (`comma`).
     """
@@ -36,9 +40,10 @@ def number_or_text(text: str, *, comma: bool = False) -> float | str | None:
             return float(text)
         if _COMMA.fullmatch(text) and (comma or _surely_decimal(text)):
             return float(text.replace(",", "."))
-        if text.lower() in {"nan", "inf", "+inf", "-inf", "infinity", "-infinity"}:
-            return float(text)
-    return None if text.lower() in NOTHING else text
+        word = text.lower()
+        if word in _WORDS:
+            return _WORDS[word]
+    return text
 
 
 def _surely_decimal(text: str) -> bool:
@@ -49,9 +54,9 @@ def _surely_decimal(text: str) -> bool:
 def with_unit(value: Any) -> tuple[float | bool | str | None, str | None]:
     """'-59 dBm' -> (-59.0, 'dBm'); what is no such pair comes back as `plain` has it, without a unit."""
     found = plain(value)
-    if isinstance(found, str) and (match := _WITH_UNIT.fullmatch(found)):
-        return float(match[1]), match[2]
-    return found, None
+    match = _WITH_UNIT.fullmatch(found) if isinstance(found, str) else None
+    amount = number_or_text(match[1]) if match else None
+    return (amount, match[2]) if match and isinstance(amount, float) else (found, None)
 
 
 def number(value: Any) -> float | None:

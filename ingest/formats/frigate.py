@@ -63,7 +63,7 @@ def recognise(topic: str, payload: bytes) -> float:
 def _message(data: Any, options: Options) -> list[Record]:
     kind, after = data.get("type"), data.get("after")
     if kind not in _STATUS or not isinstance(after, dict):
-        if "type" in data and after is None:
+        if isinstance(kind, str) and kind not in _STATUS and after is None:
             raise Ignored(str(kind)[:40])  # tracked_object_update, camera_activity, notifications
         raise DecodeError("not_frigate", "type new, update or end with the object after is expected")
     if after.get("false_positive") is True:

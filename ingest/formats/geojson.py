@@ -40,7 +40,7 @@ class Options(Mapping):
     def _everything(cls, data: Any) -> Any:
         wants = ("values", "values_from", "array", "event")
         if isinstance(data, dict) and data.get("kind", "readings") == "readings" and not any(map(data.get, wants)):
-            data = {**data, "values_from": ValuesFrom(path="properties", exclude=[*_IDS, *_TIMES])}
+            data = {**data, "values_from": ValuesFrom(path="properties", numbers=True, exclude=[*_IDS, *_TIMES])}
         given = isinstance(data, dict) and (data.get("place") or data.get("lat"))
         return data if given or not isinstance(data, dict) else {**data, "place": "geometry"}
 

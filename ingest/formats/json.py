@@ -69,7 +69,8 @@ def _flat(options: Options, when: times.Reader) -> Decode | None:
     keys = [(m, _direct(v.path), v.unit) for m, v in fields]
     if all(isinstance(key, str) for _, key, _ in keys):
         return _flattest(keys, sensor, time, when)
-    return _nested([(m, getter(v.path), v.unit) for m, v in fields], sensor, time, when)
+    tops = [str(found[0]) for _, v in fields if (found := steps(v.path))]
+    return _nested([(m, getter(v.path), v.unit) for m, v in fields], tops, sensor, time, when)
 
 
 def _direct(path: str) -> str | bool:
@@ -104,19 +105,30 @@ def _flattest(fields: list[tuple[str, Any, str | None]], sensor: Any, time: Any,
                 if value is None:
                     continue
             found.append(make(metric, value, who, at, unit))
-        return found
+        return found or _nothing(data, [key for _, key, _ in fields])
 
     return decode
 
 
-def _nested(fields: list[tuple[str, Any, str | None]], sensor: Any, time: Any, when: times.Reader) -> Decode:
+def _nested(
+    fields: list[tuple[str, Any, str | None]], tops: list[str], sensor: Any, time: Any, when: times.Reader
+) -> Decode:
     def decode(payload: bytes, _: Segments) -> Iterable[Record]:
         data = json_data(payload)
         who, at = _head(data, sensor, time, when)
-        return [
+        found = [
             Measurement(metric, value, who, at, unit)
             for metric, read, unit in fields
             if (value := plain(read(data))) is not None
         ]
+        return found or _nothing(data, tops)
 
     return decode
+
+
+def _nothing(data: Any, wanted: list[str]) -> list[Record]:
+    """No value at all: nulls are that, but a message with none of the keys is of another shape, and must be seen."""
+    if isinstance(data, dict) and any(key in data for key in wanted):
+        return []
+    keys = ", ".join(map(str, list(data)[:20])) if isinstance(data, dict) else type(data).__name__
+    raise DecodeError("no_values", f"none of {', '.join(wanted)} is there, but {keys}")

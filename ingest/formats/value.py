@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 TOPIC = "{sensor}/{metric}"
 EXAMPLE = ("pump-3/level", b"3.41")
 _LONGEST = 200  # characters: what is longer is no single value
-_TRUTH = {"true": True, "false": False}
 
 
 class Options(Model):
@@ -41,9 +40,6 @@ def compile(options: Options) -> Decode:  # noqa: A001
         if len(text) > _LONGEST or text[0] in "{[<":
             raise DecodeError("not_a_value", f"one value is expected, not {text[:60]!r}")
         metric = fixed or _named(options.metric, segments)
-        found: float | bool | str | None = _TRUTH.get(text.lower())
-        if found is not None:
-            return (Measurement(metric, found, unit=options.unit),)
         found, unit = with_unit(number_or_text(text, comma=comma))
         return (Measurement(metric, found, unit=options.unit or unit),)
 
