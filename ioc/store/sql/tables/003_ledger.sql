@@ -72,3 +72,14 @@ CREATE TABLE feed_contact (                      -- last message of a feed, what
     received_at timestamptz NOT NULL,
     stored_at   timestamptz
 ) WITH (fillfactor = 50);
+
+CREATE TABLE request (                           -- what somebody at a desk asks the ingester to do
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind        text NOT NULL CHECK (kind IN ('replay')),
+    feed_id     int NOT NULL REFERENCES feed (id),
+    by          text NOT NULL DEFAULT '',
+    at          timestamptz NOT NULL DEFAULT now(),
+    done_at     timestamptz,
+    result      jsonb                            -- {"tried", "stored", "duplicate", "left"} or {"error"}
+);
+CREATE INDEX request_waiting ON request (id) WHERE done_at IS NULL;
