@@ -23,17 +23,29 @@ class Waiting(NamedTuple):
     marks: int  # commits
 
 
-def run(conn: Connection, engine: str, *, before: datetime, oldest: datetime, seconds: float = 20.0) -> int:
-    """Work off touched hours that begin before `before`; returns how many series-hours (timescale: windows) were done.
+class Span(NamedTuple):
+    """Which hours to work off: those that begin before `before`.
 
-    oldest: readings before this are gone by retention, so their hours are left as they are. Stops after `seconds` and
-    carries on at the next call. conn must be in autocommit mode: every bite is a short transaction of its own.
+    oldest: readings before this are gone by retention, so their hours stay as they are. minutes: none before this is
+    kept.
+    """
+
+    before: datetime
+    oldest: datetime
+    minutes: datetime
+
+
+def run(conn: Connection, engine: str, span: Span, *, seconds: float = 20.0) -> int:
+    """Work off touched hours; returns how many series-hours (on timescale: windows) were done.
+
+    Stops after `seconds` and carries on at the next call. conn must be in autocommit mode: every bite is a short
+    transaction of its own.
     """
     deadline = time.monotonic() + seconds
     _fold(conn, engine, deadline)
-    conn.execute(queries.load("rollups")["forget_hours"], {"oldest": oldest})
+    conn.execute(queries.load("rollups")["forget_hours"], {"oldest": span.oldest})
     bites = _plain if engine == "plain" else _timescale
-    return bites(conn, before, deadline)
+    return bites(conn, span, deadline)
 
 
 def waiting(conn: Connection, before: datetime) -> Waiting:
@@ -59,15 +71,15 @@ def _fold(conn: Connection, engine: str, deadline: float) -> None:
             return
 
 
-def _plain(conn: Connection, before: datetime, deadline: float) -> int:
+def _plain(conn: Connection, span: Span, deadline: float) -> int:
     sql = queries.load("rollups")
     conn.execute(sql["chunk"])
     done = 0
     while time.monotonic() < deadline:
         with transaction(conn):
-            taken = conn.execute(sql["take"], {"before": before, "hours": _HOURS}).rowcount
+            taken = conn.execute(sql["take"], {"before": span.before, "hours": _HOURS}).rowcount
             conn.execute(sql["hourly"])
-            conn.execute(sql["minutely"], {"dense": DENSE})
+            conn.execute(sql["minutely"], {"dense": DENSE, "oldest": span.minutes})
             conn.execute(sql["daily"])
         done += taken
         if taken < _HOURS:
@@ -75,16 +87,17 @@ def _plain(conn: Connection, before: datetime, deadline: float) -> int:
     return done
 
 
-def _timescale(conn: Connection, before: datetime, deadline: float) -> int:
+def _timescale(conn: Connection, span: Span, deadline: float) -> int:
     sql = queries.load("rollups")
     done = 0
-    for start, end in conn.execute(sql["windows"], {"before": before}).fetchall():
+    for start, end in conn.execute(sql["windows"], {"before": span.before}).fetchall():
         if time.monotonic() > deadline:
             break
         for part_start, part_end in _days(start, end):
             window = {"start": part_start, "end": part_end}
+            minutes = ("refresh_1m",) if part_start >= span.minutes else ()
             with translated():
-                for level in ("refresh_1m", "refresh_1h", "refresh_1d", "refreshed"):
+                for level in (*minutes, "refresh_1h", "refresh_1d", "refreshed"):
                     conn.execute(sql[level], window)
         done += 1
     return done

@@ -38,11 +38,11 @@ class Task(NamedTuple):
     engine: str
 
     def oldest(self, table: str) -> datetime:
-        """The retention of `table`: nothing before this is kept."""
+        """The retention of `table`: nothing before this is kept. Hours outlive readings: days are made of them."""
         history = self.folder.city.history
         kept = {
             "reading": history.readings, "position": history.positions, "rollup_1m": history.rollup_1m,
-            "rollup_1h": history.rollup_1h, "event_change": history.readings,
+            "rollup_1h": max(history.rollup_1h, history.readings + timedelta(days=2)), "event_change": history.readings,
         }  # fmt: skip
         return self.now - kept.get(table, history.quarantine)
 
@@ -119,7 +119,7 @@ def _open_hour(conn: Connection, task: Task) -> str:
 
 
 def _rollups(conn: Connection, task: Task, before: datetime) -> str:
-    done = rollups.run(conn, task.engine, before=before, oldest=task.oldest("reading"))
+    done = rollups.run(conn, task.engine, rollups.Span(before, task.oldest("reading"), task.oldest("rollup_1m")))
     return f"{done} hours" if done else ""
 
 

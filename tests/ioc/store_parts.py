@@ -49,7 +49,8 @@ def store(conn, rows):
         np.array([r[2] for r in rows], dtype=np.float64),
     )
     readings = readings.take(write.order(readings.series, readings.time)[0])
-    writer = write.Writer(conn)
+    wasm = "emcc" in conn.execute("SELECT version()").fetchone()[0]
+    writer = write.Writer(conn, cautious=wasm)  # PGlite cannot COPY over the wire: the careful way, which is never wrong
     with database.transaction(conn):
         new = readings.take(write.add_readings(writer, readings))
         if len(new.series):

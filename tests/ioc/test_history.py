@@ -15,7 +15,7 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 
 
 def roll(conn):
-    rollups.run(conn, "plain", before=this_hour(), oldest=LONG_AGO)
+    rollups.run(conn, "plain", rollups.Span(this_hour(), LONG_AGO, LONG_AGO))
 
 
 def put(conn, series, start, every, values):

@@ -36,7 +36,7 @@ def stored(conn, table, series):
 
 
 def roll(conn, engine="plain"):
-    return rollups.run(conn, engine, before=this_hour() + timedelta(hours=1), oldest=LONG_AGO)
+    return rollups.run(conn, engine, rollups.Span(this_hour() + timedelta(hours=1), LONG_AGO, LONG_AGO))
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_work_is_done_in_bites_and_none_is_lost(conn, two, monkeypatch):
 
 def test_no_time_means_no_work_and_it_is_done_next_time(conn, two):
     store(conn, [(two[0], START, 1.0)])
-    assert rollups.run(conn, "plain", before=this_hour(), oldest=LONG_AGO, seconds=0) == 0
+    assert rollups.run(conn, "plain", rollups.Span(this_hour(), LONG_AGO, LONG_AGO), seconds=0) == 0
     assert rollups.waiting(conn, this_hour()).marks == 1
     assert roll(conn) == 1
 
@@ -101,9 +101,9 @@ def test_no_time_means_no_work_and_it_is_done_next_time(conn, two):
 def test_the_open_hour_waits_until_it_is_asked_for(conn, two):
     now = this_hour()
     store(conn, [(two[0], now, 1.0), (two[0], now - timedelta(hours=1), 2.0)])
-    rollups.run(conn, "plain", before=now, oldest=LONG_AGO)
+    rollups.run(conn, "plain", rollups.Span(now, LONG_AGO, LONG_AGO))
     assert set(stored(conn, "rollup_1h", two)) == {(two[0], now - timedelta(hours=1))}
-    rollups.run(conn, "plain", before=now + timedelta(hours=1), oldest=LONG_AGO)
+    rollups.run(conn, "plain", rollups.Span(now + timedelta(hours=1), LONG_AGO, LONG_AGO))
     assert (two[0], now) in stored(conn, "rollup_1h", two)
 
 
@@ -113,5 +113,5 @@ def test_a_straggler_older_than_retention_does_not_spoil_its_hour(conn, two):
     roll(conn)
     conn.execute("DELETE FROM reading")
     store(conn, [(two[0], START + timedelta(minutes=50), 7.0)])
-    rollups.run(conn, "plain", before=this_hour(), oldest=START + timedelta(hours=1))
+    rollups.run(conn, "plain", rollups.Span(this_hour(), START + timedelta(hours=1), LONG_AGO))
     assert stored(conn, "rollup_1h", two)[two[0], START][:2] == (4, 4.0)

@@ -47,6 +47,7 @@ SELECT c.series_id, date_trunc('minute', r.time), count(*), sum(r.value), min(r.
 FROM rollup_chunk c
 JOIN rollup_1h h ON h.series_id = c.series_id AND h.bucket = c.hour AND h.count > %(dense)s
 JOIN reading r ON r.series_id = c.series_id AND r.time >= c.hour AND r.time < c.hour + interval '1 hour'
+WHERE c.hour >= %(oldest)s
 GROUP BY 1, 2
 ON CONFLICT (series_id, bucket) DO UPDATE SET count = EXCLUDED.count, sum = EXCLUDED.sum, min = EXCLUDED.min,
     max = EXCLUDED.max, first = EXCLUDED.first, last = EXCLUDED.last
@@ -78,7 +79,7 @@ GROUP BY run ORDER BY 1 DESC;
 CALL refresh_continuous_aggregate('rollup_1m', %(start)s::timestamptz, %(end)s::timestamptz);
 
 -- refresh_1h --
--- From the minutes.
+-- From the readings.
 CALL refresh_continuous_aggregate('rollup_1h', %(start)s::timestamptz, %(end)s::timestamptz);
 
 -- refresh_1d --

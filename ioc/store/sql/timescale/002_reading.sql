@@ -1,6 +1,7 @@
--- Hypertables with a chunk a day, columnstore after a week, and the rollups as continuous aggregates, each on the one
--- below it. They are real-time: what is not materialised yet is worked out at read. Upkeep refreshes the hours that commits
--- touched, however late, and drops old chunks by the city's retention (ioc/store/upkeep.py).
+-- Hypertables with a chunk a day, columnstore after a week, and the rollups as continuous aggregates. They are real-time:
+-- what is not materialised yet is worked out at read. Hours come from readings and not from minutes, which are dropped
+-- earlier. Upkeep refreshes the hours that commits touched, however late, and drops old chunks by the city's retention
+-- (ioc/store/upkeep.py).
 
 CREATE TABLE reading (
     series_id   int NOT NULL,
@@ -35,9 +36,9 @@ FROM reading GROUP BY 1, 2 WITH NO DATA;
 
 CREATE MATERIALIZED VIEW rollup_1h
 WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
-SELECT series_id, time_bucket('1 hour', bucket) AS bucket, sum(count)::bigint AS count, sum(sum) AS sum, min(min) AS min,
-    max(max) AS max, first(first, bucket) AS first, last(last, bucket) AS last
-FROM rollup_1m GROUP BY 1, time_bucket('1 hour', bucket) WITH NO DATA;
+SELECT series_id, time_bucket('1 hour', time) AS bucket, count(*) AS count, sum(value) AS sum, min(value) AS min,
+    max(value) AS max, first(value, time) AS first, last(value, time) AS last
+FROM reading GROUP BY 1, 2 WITH NO DATA;
 
 CREATE MATERIALIZED VIEW rollup_1d
 WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS

@@ -1,0 +1,177 @@
+"""What both engines must do alike, on plain PostgreSQL and on a real TimescaleDB."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from ioc.store import database, history, migrate, quality, registry, rollups, upkeep
+from tests.ioc.store_parts import add_series, ago, city_folder, clock, store, this_hour
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+LONG_AGO = ago(days=4000)
+
+
+@pytest.fixture(params=["plain", pytest.param("timescale", marks=pytest.mark.node)])
+def either(request):
+    """An autocommit connection to a migrated database on one engine. TimescaleDB's is shared by all tests."""
+    return request.getfixturevalue("conn" if request.param == "plain" else "hyper")
+
+
+@pytest.fixture
+def hyper(timescale):
+    with database.connect(timescale, autocommit=True) as connection:
+        connection.prepare_threshold = (
+            None  # PGlite is one session: it would still know the last connection's statements
+        )
+        yield connection
+
+
+def rolled(conn, table, series):
+    query = f"SELECT bucket, count, sum, min, max, first, last FROM {table} WHERE series_id = %s ORDER BY 1"
+    return {bucket: tuple(rest) for bucket, *rest in conn.execute(query, (series,))}
+
+
+def by_force(rows, width):
+    found = {}
+    for _, time, value in sorted(rows):
+        found.setdefault(LONG_AGO.replace(hour=0) + (time - LONG_AGO.replace(hour=0)) // width * width, []).append(
+            value
+        )
+    return {t: (len(v), sum(v), min(v), max(v), v[0], v[-1]) for t, v in found.items()}
+
+
+def roll(conn):
+    rollups.run(conn, migrate.engine(conn), rollups.Span(this_hour(), LONG_AGO, LONG_AGO))
+
+
+def columns(conn, name):
+    query = """SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+               WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
+    return conn.execute(query, (name,)).fetchall()
+
+
+def dense_and_sparse(series, start):
+    """An hour of ten-second values, and two days of ten-minute ones."""
+    dense = [(series, start + timedelta(seconds=10 * n), float(n % 17)) for n in range(360)]
+    return dense + [(series, start + 2 * HOUR + 10 * MINUTE * n, float(n % 23)) for n in range(288)]
+
+
+def test_it_is_the_engine_it_says(either, request):
+    assert migrate.engine(either) == request.node.callspec.params["either"]
+    assert migrate.migrate(either) == []
+
+
+@pytest.mark.parametrize("table", ["rollup_1m", "rollup_1h", "rollup_1d"])
+def test_rollups_have_the_same_columns(either, table):
+    assert columns(either, table) == [
+        ("series_id", "integer"), ("bucket", "timestamp with time zone"), ("count", "bigint"), *(
+            (name, "double precision") for name in ("sum", "min", "max", "first", "last"))]  # fmt: skip
+
+
+def test_a_reading_is_stored_once_and_the_latest_never_goes_back(either):
+    series, now = add_series(either), clock(either).replace(microsecond=0)
+    rows = [(series, now, 1.0), (series, now - MINUTE, 2.0)]
+    assert store(either, rows) == 2
+    assert store(either, [*rows, (series, now - 2 * MINUTE, 3.0)]) == 1
+    assert either.execute("SELECT count(*) FROM reading WHERE series_id = %s", (series,)).fetchone() == (3,)
+    (newest,) = history.latest(either, [series])
+    assert (newest.time, newest.value) == (now, 1.0)
+
+
+def test_rollups_are_what_brute_force_says(either):
+    series, start = add_series(either), ago(days=4)
+    rows = dense_and_sparse(series, start)
+    store(either, rows)
+    roll(either)
+    late = [(series, start + 30 * MINUTE + timedelta(seconds=5), -99.0), (series, start + DAY + 5 * MINUTE, 99.5)]
+    store(either, late)
+    roll(either)
+    rows += late
+    assert rolled(either, "rollup_1h", series) == by_force(rows, HOUR)
+    assert rolled(either, "rollup_1d", series) == by_force(rows, DAY)
+    first_hour = {t: v for t, v in rolled(either, "rollup_1m", series).items() if t < start + HOUR}
+    assert first_hour == by_force([r for r in rows if r[1] < start + HOUR], MINUTE)
+
+
+def test_lines_are_the_same_whatever_the_engine(either):
+    series, start = add_series(either), ago(days=4)
+    rows = dense_and_sparse(series, start)
+    store(either, rows)
+    roll(either)
+    now = clock(either)
+    store(either, [(series, now, 50.0)])
+    for span, points, step in ((3 * HOUR, 100, 2 * MINUTE), (2 * DAY, 100, 30 * MINUTE), (5 * DAY, 100, 2 * HOUR)):
+        line = history.window(either, [series], start, start + span, points)[series]
+        assert line.step == step
+        expected = by_force([r for r in [*rows, (series, now, 50.0)] if r[1] < start + span], step)
+        drawn = ~np.isnan(line.mean)
+        np.testing.assert_allclose(line.mean[drawn], [v[1] / v[0] for v in expected.values()])
+        np.testing.assert_allclose(line.high[drawn], [v[3] for v in expected.values()])
+
+
+def test_the_registry_and_a_whole_round_of_upkeep_work(either, tmp_path):
+    folder = city_folder(tmp_path)
+    registry.sync(either, folder)
+    series = add_series(either, settings={"stuck": "600s", "rate": 1.0}, cadence=MINUTE)
+    now = clock(either)
+    store(either, [(series, now - MINUTE * n, 4.0) for n in range(20)])
+    either.execute("DELETE FROM job")
+    assert upkeep.run(either, folder) is True
+    failed = either.execute("SELECT name, result FROM job WHERE result LIKE 'failed%'").fetchall()
+    assert failed == []
+    assert [f.kind for f in quality.worst(either) if f.series_id == series] == ["stuck"]
+
+
+def test_old_readings_go_and_their_rollups_stay(either, tmp_path):
+    series, now = add_series(either), clock(either)
+    old, new = ago(days=100), ago(days=1)
+    store(either, [(series, old, 1.0), (series, new, 2.0)])
+    roll(either)
+    either.execute("DELETE FROM job")
+    upkeep.run(either, city_folder(tmp_path, readings="30d", positions="30d", rollup_1m="30d"), now)
+    assert either.execute("SELECT time FROM reading WHERE series_id = %s", (series,)).fetchall() == [(new,)]
+    assert rolled(either, "rollup_1h", series) == {old: (1, 1, 1, 1, 1, 1), new: (1, 2, 2, 2, 2, 2)}
+    store(either, [(series, now - timedelta(days=100), 8.0)])
+    either.execute("DELETE FROM job")
+    upkeep.run(either, city_folder(tmp_path, readings="30d", positions="30d", rollup_1m="30d"), now)
+    assert old in rolled(either, "rollup_1h", series)
+
+
+def test_a_reading_that_comes_after_its_minutes_are_gone_still_counts_right(either, tmp_path):
+    series, start = add_series(either), ago(days=40)
+    rows = [(series, start + timedelta(seconds=10 * n), float(n % 17)) for n in range(360)]
+    late = (series, start + timedelta(seconds=5), -9.0)
+    for batch in (rows, [late]):
+        store(either, batch)
+        either.execute("DELETE FROM job")
+        upkeep.run(either, city_folder(tmp_path, rollup_1m="30d"), clock(either))
+    assert {t for t in rolled(either, "rollup_1m", series) if t < start + HOUR} == set()
+    assert rolled(either, "rollup_1h", series) == by_force([*rows, late], HOUR)
+    line = history.window(either, [series], start, start + HOUR, 60)[series]
+    assert [len(line.time), line.low.min()] == [60, -9.0]
+
+
+@pytest.mark.node
+def test_timescale_compresses_old_chunks_and_late_readings_still_land_in_them_once(hyper):
+    series, start = add_series(hyper), ago(days=20)
+    rows = dense_and_sparse(series, start)
+    store(hyper, rows)
+    policy = "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression' AND hypertable_name = 'reading'"
+    hyper.execute("CALL run_job(%s)", hyper.execute(policy).fetchone())
+    chunks = "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_name = 'reading' AND is_compressed"
+    assert hyper.execute(chunks).fetchone()[0] >= 2
+    late = (series, start + timedelta(seconds=5), -1.0)
+    assert store(hyper, [rows[0], late]) == 1
+    assert store(hyper, [late]) == 0
+    roll(hyper)
+    assert rolled(hyper, "rollup_1h", series) == by_force([*rows, late], HOUR)
+
+
+@pytest.mark.node
+def test_on_timescale_the_open_hour_is_there_at_once(hyper):
+    series, now = add_series(hyper), clock(hyper)
+    store(hyper, [(series, now, 5.0)])
+    assert rolled(hyper, "rollup_1h", series) == {this_hour(): (1, 5, 5, 5, 5, 5)}
