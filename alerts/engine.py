@@ -108,11 +108,12 @@ def _new(found: list[Verdict], changes: list[datetime], tick: Tick) -> New | Non
     changes.append(at)
     percent = flapping.score(changes, at)
     flaps = flapping.flaps(percent, already=False)
+    then = tuple(_moves(found[first + 1 :], changes, tick, "true", flaps=flaps))
     return New(
         rule_id=verdict.rule_id, target=verdict.target, latching=tick.rules[verdict.rule_id].rule.latching,
         hidden=bool(verdict.by_design), flapping=flaps, late=verdict.late, since=verdict.since or verdict.time, at=at,
         seen=_seen(verdict, percent), series_id=verdict.series_id, sensor_id=verdict.sensor_id, feed_id=verdict.feed_id,
-        event_id=verdict.event_id, note=verdict.note, then=tuple(_moves(found[first + 1 :], changes, tick, "true", flaps=flaps)),
+        event_id=verdict.event_id, note=verdict.note, then=then,
     )  # fmt: skip
 
 
@@ -155,13 +156,11 @@ def _pass_time(conn: Connection, tick: Tick, guard: Callable[[Connection], None]
             guard(conn)
             alarms = store.by_id(conn, list(chunk))
             times = store.flap_times(conn, [(a.rule_id, a.target) for a in alarms], tick.at)
-            moves = [
-                (a, list(_timed(a, chunk[a.id][3], times.get((a.rule_id, a.target), []), tick.at))) for a in alarms
-            ]
+            moves = [(a, list(_timed(chunk[a.id][3], times.get((a.rule_id, a.target), []), tick.at))) for a in alarms]
             outcome.moved += store.write(conn, tick.at, moves=moves)
 
 
-def _timed(alarm: Open, what: str, times: list[datetime], at: datetime) -> Iterator[Move]:
+def _timed(what: str, times: list[datetime], at: datetime) -> Iterator[Move]:
     if what != "flap":
         event, _, reason = what.partition(":")
         yield Move(event, note=reason)

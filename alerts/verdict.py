@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ioc.config.rules import Rule
-from ioc.lifecycle import Condition
-from ioc.records import Micros
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ioc.config.rules import Rule
+    from ioc.lifecycle import Condition
+    from ioc.records import Micros
 
 SECOND: Micros = 1_000_000
 

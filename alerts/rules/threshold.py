@@ -13,7 +13,7 @@ from ioc.store import rules as store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import date, datetime
+    from datetime import date, datetime, timedelta
 
     from alerts.verdict import Tick
     from ioc.config.rules import Rule
@@ -133,8 +133,8 @@ def _delays(candidate: store.Candidate, tick: Tick) -> Delays:
     return Delays(_micros(rule.on_delay), _micros(rule.off_delay), max(gap, SECOND))
 
 
-def _micros(delay: object) -> Micros:
-    return round(delay.total_seconds() * SECOND)  # type: ignore[attr-defined]
+def _micros(delay: timedelta) -> Micros:
+    return round(delay.total_seconds() * SECOND)
 
 
 def _span(candidate: store.Candidate, tick: Tick) -> tuple[Micros, Micros]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +11,7 @@ from ioc import lifecycle
 from ioc.store import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
     from ioc.store.database import Connection
@@ -110,7 +110,7 @@ def write(
     moves: Sequence[tuple[Open, Sequence[Move]]] = (),
     new: Sequence[New] = (),
 ) -> int:
-    """Run the life cycle and write everything it says; returns how many alarms changed. The caller owns the transaction."""
+    """Run the life cycle and write all it says; returns how many alarms changed. The caller owns the transaction."""
     ledger = _Ledger(at)
     opened = _insert(conn, new, ledger)
     moved = _update(conn, moves, ledger)
@@ -143,8 +143,9 @@ class _Ledger:
         """Record a step; returns the alarm's version after it."""
         for kind in step.changes:
             version += 1
+            note = step.state.closed if kind == "closed" else move.note
             row = {"seq": version, "at": move.at or self.at, "event_time": move.seen.time, "kind": kind,
-                   "value": move.seen.value, "actor": move.actor, "note": step.state.closed if kind == "closed" else move.note}  # fmt: skip
+                   "value": move.seen.value, "actor": move.actor, "note": note}  # fmt: skip
             self.rows.setdefault(who, []).append(row)
         self.owed.setdefault(who, []).extend((version, reason) for reason in step.tell)
         return version
@@ -217,11 +218,11 @@ def _row(
 ) -> dict[str, Any]:
     seen = last.seen
     return {
-        "id": alarm.id, "was": alarm.version, "condition": state.condition, "acked": state.acked, "latched": state.latched,
-        "suppression": state.suppression, "flapping": state.flapping, "flap": seen.flap, "told": state.told,
-        "reopened": state.reopened, "row_version": version, "closed": state.closed, "at": last.at or at, "actor": last.actor,
-        "note": last.note, "until": until, "value": seen.value, "peak": seen.peak, "threshold": seen.threshold,
-        "event_time": seen.time, "reminded_at": at if last.event == "remind" else None,
+        "id": alarm.id, "was": alarm.version, "row_version": version, "at": last.at or at, "until": until,
+        "condition": state.condition, "acked": state.acked, "latched": state.latched, "closed": state.closed,
+        "suppression": state.suppression, "flapping": state.flapping, "told": state.told, "reopened": state.reopened,
+        "actor": last.actor, "note": last.note, "flap": seen.flap, "value": seen.value, "peak": seen.peak,
+        "threshold": seen.threshold, "event_time": seen.time, "reminded_at": at if last.event == "remind" else None,
     }  # fmt: skip
 
 

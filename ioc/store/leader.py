@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from psycopg.types.json import Json
+from typing import TYPE_CHECKING
 
 from ioc.errors import StoreError
 from ioc.store import queries
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 _LOCK = 0x10C_00A1
 
 
-class Deposed(StoreError):
+class Deposed(StoreError):  # noqa: N818  it says what happened
     """Another evaluator took over while this one slept."""
 
 
@@ -65,11 +63,6 @@ def end_tick(conn: Connection, at: datetime, *, opened: int, cleared: int, error
 def forget_ticks(conn: Connection, at: datetime) -> None:
     """Drop ticks older than two days."""
     conn.execute(_sql("forget_ticks"), {"at": at})
-
-
-def beat_process(conn: Connection, name: str, started: datetime, state: str, detail: dict[str, Any]) -> None:
-    """What this process says of itself: state ok, waiting or refused."""
-    conn.execute(_sql("beat_process"), {"name": name, "started": started, "state": state, "detail": Json(detail)})
 
 
 def _sql(name: str) -> bytes:

@@ -37,10 +37,3 @@ SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'rule_target'::r
 -- forget_ticks --
 -- Two days of ticks are enough to see what happened.
 DELETE FROM tick WHERE at < %(at)s - interval '2 days';
-
--- beat_process --
--- What this process says of itself.
-INSERT INTO process (name, started_at, beat_at, state, detail)
-VALUES (%(name)s, %(started)s, clock_timestamp(), %(state)s, %(detail)s)
-ON CONFLICT (name) DO UPDATE SET started_at = EXCLUDED.started_at, beat_at = EXCLUDED.beat_at, state = EXCLUDED.state,
-    detail = EXCLUDED.detail;

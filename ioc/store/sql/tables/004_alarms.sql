@@ -141,6 +141,7 @@ CREATE TABLE outbox (                            -- one row = one mail to one pe
     attempts    int NOT NULL DEFAULT 0,
     lease_until timestamptz,
     lease_token uuid,
+    ambiguous   boolean NOT NULL DEFAULT false,  -- a server may have taken it and not said so
     last_reply  text,
     created_at  timestamptz NOT NULL DEFAULT now(),
     sent_at     timestamptz,
