@@ -62,6 +62,8 @@ class Broker:
     def start(self, *, timeout: float = 20.0) -> None:
         """Start and wait until it listens. Raises StartError with its last words."""
         command = self.command()
+        if listens(self.port):
+            raise StartError(f"port {self.port} is taken by another program: choose another for the broker")
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + timeout

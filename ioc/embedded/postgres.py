@@ -88,8 +88,8 @@ class Postgres:
         found, ours = version.read_text().strip(), _major()
         if found != ours:
             raise StartError(
-                f"{self.folder} was made by PostgreSQL {found}, and this IOC brings {ours}. Save it with pg_dump from the "
-                "IOC that made it, or name another folder with --data DIR"
+                f"{self.folder} was made by PostgreSQL {found}, this IOC brings {ours}. Save it with pg_dump from the IOC "
+                "that made it, or name another folder with --data DIR"
             )
         _end_survivors(self.folder)
 
@@ -189,15 +189,11 @@ def _end_survivors(folder: Path) -> None:
         return
     import psutil
 
+    from ioc.processes import end
+
     survivors = [p for p in psutil.process_iter(["name", "cwd"])
                  if p.info["name"] == "postgres" and p.info["cwd"] == str(folder.resolve())]  # fmt: skip
-    for number in (signal.SIGINT, signal.SIGKILL):
-        for process in survivors:
-            try:
-                process.send_signal(number)
-            except psutil.NoSuchProcess:
-                continue
-        _, survivors = psutil.wait_procs(survivors, timeout=10)
+    survivors = end(survivors, (signal.SIGINT, signal.SIGKILL), 10)
     if survivors:
         raise StartError(f"a PostgreSQL server is still running on {folder} (process {survivors[0].pid}): end it first")
     lock.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
@@ -100,24 +101,22 @@ class DataFolder:
         with suppress(OSError):
             self.write("processes.json", known)
 
-    def end_survivors(self) -> list[str]:
-        """End children that outlived a killed `ioc up`; returns their names.
+    def end_survivors(self, *, patience: float = 8.0) -> list[str]:
+        """End children that outlived a killed `ioc up`, by force after `patience` seconds; returns their names.
 
         A process number that another program has got since is left alone: the start time tells.
         """
         import psutil
+
+        from ioc.processes import end, lives
 
         found = {}
         for name, (pid, created) in self.read("processes.json").items():
             with suppress(psutil.Error):
                 if psutil.Process(pid).create_time() == created:
                     found[name] = psutil.Process(pid)
-        for action in ("terminate", "kill"):
-            for process in found.values():
-                with suppress(psutil.Error):
-                    getattr(process, action)()
-            if not psutil.wait_procs(list(found.values()), timeout=8)[1]:
-                break
+        found = {name: process for name, process in found.items() if lives(process)}
+        end(list(found.values()), (signal.SIGTERM, signal.SIGKILL), patience)
         return list(found)
 
     def _hold(self) -> None:

@@ -77,7 +77,7 @@ def test_two_projects_share_no_secret(tmp_path):
 
 def test_nothing_is_written_over(compose):
     (compose / "compose.yaml").write_text("mine")
-    with pytest.raises(StartError, match="compose.yaml"):
+    with pytest.raises(StartError, match=r"compose\.yaml"):
         deploy.write("compose", compose)
     assert (compose / "compose.yaml").read_text() == "mine"
 
