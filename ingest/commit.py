@@ -49,7 +49,7 @@ def commit(writer: Writer, batch: Batch, limits: Limits) -> ledger.Counts:
     registry_grew = batch.registry.unresolved
     table = batch.registry.table(writer.conn)
     sensor_ids = batch.registry.resolve_sensors(writer.conn)
-    rows = _judged(batch, table)
+    rows = judged(batch, table)
     with transaction(writer.conn):
         new = _store_readings(writer, rows)
         places, moved = _store_positions(writer, batch, sensor_ids)
@@ -62,7 +62,7 @@ def commit(writer: Writer, batch: Batch, limits: Limits) -> ledger.Counts:
     return counts
 
 
-def _judged(batch: Batch, table: Array) -> Rows:
+def judged(batch: Batch, table: Array) -> Rows:
     """Units, ranges and times of all readings at once."""
     of = table[np.asarray(batch.slot, dtype=np.int64)]
     micros = np.asarray(batch.time, dtype=np.int64)

@@ -44,10 +44,10 @@ class Slot(NamedTuple):
 class Registry:
     """Sensors and slots of one reading of the city folder; a new reading starts a new registry."""
 
-    def __init__(self, conn: Connection) -> None:
-        """Reads what the database knows. Raises StoreAway."""
-        self.feed_ids = store.feed_ids(conn)
-        self.known_series = store.known_series(conn)  # that had a row when this began
+    def __init__(self, conn: Connection | None, feed_ids: dict[str, int] | None = None) -> None:
+        """Reads what the database knows; without one, to try feeds on paper, nothing is known. Raises StoreAway."""
+        self.feed_ids = store.feed_ids(conn) if conn else feed_ids or {}
+        self.known_series = store.known_series(conn) if conn else {}  # that had a row when this began
         self.sensors: list[Sensor | None] = []  # None: had a row when this began
         self.slots: list[Slot] = []
         self._keys: list[str] = []
@@ -56,7 +56,7 @@ class Registry:
         self._sensor_ids = np.zeros(0, dtype=np.int32)
         self._table = _table([], [])
         self._series_ids = dict(self.known_series)
-        known = store.known_sensors(conn)
+        known = store.known_sensors(conn) if conn else []
         for key, feed_id, _ in known:
             self._note(key, feed_id, None)
         self._sensor_ids = np.array([id_ for *_, id_ in known], dtype=np.int32)
@@ -96,6 +96,10 @@ class Registry:
             ids = [self._series_ids[pair] for pair in wanted]
             self._table = np.concatenate([self._table, _table(fresh, ids)])
         return self._table
+
+    def paper(self) -> Array:
+        """The same as `table` with 0 for every id, and no database: for a trial."""
+        return _table(self.slots, [0] * len(self.slots))
 
     def resolve_sensors(self, conn: Connection) -> Array:
         """The database ids of the sensors, by index; rows are made for new ones."""
