@@ -278,6 +278,8 @@ class Client:
         self._retry_at, self._retry_after = 0.0, 0.25
         self._protocol = self._address.protocol or paho.MQTTv5
         self._client: paho.Client | None = None
+        self.subscribed = False  # whether the broker confirmed a subscription since the start
+        self._closing = False
         self._leaving: set[str] = set()
 
     @property
@@ -334,6 +336,7 @@ class Client:
 
     def close(self) -> None:
         """Say goodbye; the session stays on the broker."""
+        self._closing = True
         if self._client and self.wire:
             wire = self.wire
             self._write_acks(wire)
@@ -402,7 +405,7 @@ class Client:
         if reason.is_failure:
             self._refused(str(reason))
             return
-        self.connected, self.why, self._retry_after = True, "", 0.25
+        self.connected, self.why, self._retry_after = True, "subscribing", 0.25
         self.last_heard = time.monotonic()
         log.info("connected to %s:%s, %s session", self._address.host, self._address.port,
                  "kept" if flags.session_present else "new")  # fmt: skip
@@ -423,12 +426,16 @@ class Client:
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         never = not self.connected and self.connections == 1 and self.speaks_5 and not self._address.protocol
+        if self._closing:
+            return
         self._lost(f"the connection to the broker was lost: {reason}")
         if never:  # an MQTT 3 broker may hang up on MQTT 5 without a word
             self._fall_back()
 
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: Iterable[Any], _properties: Any) -> None:
         refused = [str(r) for r in reasons if r.is_failure]
+        if not refused and self.why == "subscribing":
+            self.why, self.subscribed = "", True
         if refused:
             self.why = f"the broker refused {len(refused)} subscriptions: {refused[0]}"
             log.error("%s", self.why)

@@ -19,7 +19,7 @@ from ingest.feed import FUTURE
 from ingest.names import clean
 from ioc.store import arrays, quarantine, series, write
 from ioc.store import ledger as ledger_store
-from ioc.store.database import transaction
+from ioc.store.database import transaction, translated
 
 if TYPE_CHECKING:
     from ingest.batch import Batch
@@ -47,8 +47,9 @@ class Rows(NamedTuple):
 def commit(writer: Writer, batch: Batch, limits: Limits) -> ledger.Counts:
     """Store the batch; returns what became of it. Raises StoreAway, StoreError; nothing is stored then."""
     registry_grew = batch.registry.unresolved
-    table = batch.registry.table(writer.conn)
-    sensor_ids = batch.registry.resolve_sensors(writer.conn)
+    with translated():
+        table = batch.registry.table(writer.conn)
+        sensor_ids = batch.registry.resolve_sensors(writer.conn)
     rows = judged(batch, table)
     with transaction(writer.conn):
         new = _store_readings(writer, rows)

@@ -83,8 +83,8 @@ class Registry:
 
     def table(self, conn: Connection) -> Array:
         """One row a slot, see `_table`; sensors and series that are new get their database rows first."""
+        start, end = len(self._table), len(self.slots)  # before the sensors: a slot's sensor is older than the slot
         self.resolve_sensors(conn)
-        start, end = len(self._table), len(self.slots)
         if start < end:
             fresh = self.slots[start:end]
             wanted = [(self._keys[s.sensor], s.metric) for s in fresh]

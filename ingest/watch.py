@@ -52,14 +52,14 @@ class Watch(threading.Thread):
         self._heard.update(dict.fromkeys(done.counts.feeds, now))
 
     def run(self) -> None:
-        look = beat = 0.0
+        look, beat, state = 0.0, 0.0, ""
         while not self._service.stop.is_set():
             now = time.monotonic()
             if now >= look:
                 look = now + _LOOK
                 self._look()
-            if now >= beat:
-                beat = now + _BEAT
+            if now >= beat or self._state() != state:
+                beat, state = now + _BEAT, self._state()
                 self._beat()
             self._service.stop.wait(0.25)
         self._beat("stopped")
@@ -100,7 +100,7 @@ class Watch(threading.Thread):
             log.debug("no beat: %s", error)
 
     def _state(self) -> str:
-        if self._service.pipeline.committer.away or not self._service.client.connected:
+        if self._service.pipeline.committer.away or self._service.client.why:
             return "waiting"
         return "refused" if self._refused else "ok"
 
