@@ -71,18 +71,24 @@ def basemap(drawn: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for shape in drawn["shape"]:
         properties = {k: shape[k] for k in ("layer", "name", "ref") if k in shape}
-        drawing = LineString(shape["line"]) if "line" in shape else Polygon(shape["polygon"], [shape["hole"]] if "hole" in shape else [])
+        holes = [shape["hole"]] if "hole" in shape else []
+        drawing = LineString(shape["line"]) if "line" in shape else Polygon(shape["polygon"], holes)
         found.append(_feature(properties, drawing))
-    found += [_feature({"layer": "road", "name": s["name"], "ref": "street"}, LineString(s["line"])) for s in drawn["street"]]
-    found += [_feature({"layer": "place", "name": p["name"], "rank": p["rank"]}, Point(p["at"])) for p in drawn["place"]]
-    return found
+    streets = [
+        _feature({"layer": "road", "name": s["name"], "ref": "street"}, LineString(s["line"])) for s in drawn["street"]
+    ]
+    places = [
+        _feature({"layer": "place", "name": p["name"], "rank": p["rank"]}, Point(p["at"])) for p in drawn["place"]
+    ]
+    return [*found, *streets, *places]
 
 
 def _feature(properties: dict[str, Any], drawing: Any) -> dict[str, Any]:
     from shapely import set_precision
     from shapely.geometry import mapping
 
-    return {"type": "Feature", "properties": properties, "geometry": mapping(set_precision(drawing, 1e-5, mode="pointwise"))}
+    rounded = set_precision(drawing, 1e-5, mode="pointwise")
+    return {"type": "Feature", "properties": properties, "geometry": mapping(rounded)}
 
 
 def _write(path: Path, features: list[dict[str, Any]]) -> None:

@@ -60,9 +60,18 @@ def _title(text: str) -> str:
 def sensors(stations: list[dict[str, str]], wards: list[dict[str, str]], drawn: dict[str, Any]) -> list[Point]:
     """Every sensor of the city with its place; the order is fixed and the simulation depends on it."""
     listed = [
-        _point(r["kind"], r["place_vi"], r["place_en"], (float(r["lon"]), float(r["lat"])), float(r["size"])) for r in stations
+        _point(r["kind"], r["place_vi"], r["place_en"], (float(r["lon"]), float(r["lat"])), float(r["size"]))
+        for r in stations
     ]
-    return [*listed, *junctions(drawn), *lamps(drawn), *bins(stations, drawn), *counters(wards), *cells(wards), *buses(drawn)]
+    return [
+        *listed,
+        *junctions(drawn),
+        *lamps(drawn),
+        *bins(stations, drawn),
+        *counters(wards),
+        *cells(wards),
+        *buses(drawn),
+    ]
 
 
 def junctions(drawn: dict[str, Any]) -> list[Point]:
@@ -70,7 +79,8 @@ def junctions(drawn: dict[str, Any]) -> list[Point]:
     from shapely import LineString
 
     lines = [(s["name"], LineString(s["line"])) for s in drawn["street"]]
-    found, places = [], []
+    found: list[Point] = []
+    places: list[Any] = []
     for (one, a), (two, b) in combinations(lines, 2):
         if not a.intersects(b):
             continue
@@ -123,21 +133,23 @@ def counters(wards: list[dict[str, str]]) -> list[Point]:
 
 
 def cells(wards: list[dict[str, str]]) -> list[Point]:
-    first = [_point("cell", f"{w['name']} 1", f"{w['name']} 1", (float(w["lon"]) - 0.002, float(w["lat"]) + 0.0015), 1.0) for w in wards]
     order = sorted(wards, key=lambda w: (w["type"] != "Phường", w["code"]))
-    second = [
-        _point("cell", f"{w['name']} 2", f"{w['name']} 2", (float(w["lon"]) + 0.0035, float(w["lat"]) - 0.0025), 1.2)
-        for w in order[:SECOND_CELLS]
-    ]
-    return [*first, *second]
+    first = [_cell(ward, 1, -0.002, 0.0015, 1.0) for ward in wards]
+    return [*first, *(_cell(ward, 2, 0.0035, -0.0025, 1.2) for ward in order[:SECOND_CELLS])]
+
+
+def _cell(ward: dict[str, str], number: int, east: float, north: float, size: float) -> Point:
+    name = f"{ward['name']} {number}"
+    return _point("cell", name, name, (float(ward["lon"]) + east, float(ward["lat"]) + north), size)
 
 
 def buses(drawn: dict[str, Any]) -> list[Point]:
     found = []
     for route in drawn["route"]:
         for n in range(1, route["buses"] + 1):
-            plate = f"83B-00{route['number']}.{n * 7 + 4:02d}"
-            vi, en = f"tuyến {route['number']} xe {n} ({route['name']})", f"route {route['number']} no. {n} ({route['name']})"
-            found.append(_point("bus", vi, en, tuple(route["line"][0]), 40, moves=True, route=route["number"], plate=plate))
-            found[-1]["place"] = f"{int(route['number']) * 100 + n:05d}"  # the vehicle number of its messages
+            line, name = route["number"], route["name"]
+            vi, en, start = f"tuyến {line} xe {n} ({name})", f"route {line} no. {n} ({name})", tuple(route["line"][0])
+            plate = f"83B-00{line}.{n * 7 + 4:02d}"
+            found.append(_point("bus", vi, en, start, 40, moves=True, route=line, plate=plate))
+            found[-1]["place"] = f"{int(line) * 100 + n:05d}"  # the vehicle number of its messages
     return found

@@ -40,8 +40,9 @@ def wobble(seed: int, which: Any, time: Floats, period: float) -> Floats:
     return 2.0 * (before + (after - before) * ease) - 1.0
 
 
-def curve(points: list[float]) -> Floats:
-    """24 hourly values -> a table for `read`, closed over midnight."""
+def curve(percent: str) -> Floats:
+    """24 hourly values in % -> a table for `read`, closed over midnight."""
+    points = [float(word) / 100.0 for word in percent.split()]
     return np.array([*points, points[0]], dtype=np.float64)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,14 +11,16 @@ from pydantic import Field
 from ioc.config.types import Duration, Model, Text, parse_duration
 from sample_feeds.chance import uniform
 from sample_feeds.sky import Storm
+from sample_feeds.world import MISBEHAVIOUR
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sample_feeds.chance import Floats, Ints
     from sample_feeds.models import Columns
     from sample_feeds.world import World
 
-FILE = Path(__file__).parent / "misbehaviour.toml"
-_GARBAGE = b"\xff\xfe\x00{\"broken\": \x80\x81 <b>not json</b>"
+_GARBAGE = b'\xff\xfe\x00{"broken": \x80\x81 <b>not json</b>'
 
 
 class Message(NamedTuple):
@@ -55,10 +56,11 @@ class Fault(Model):
 
 class Schedule(Model):
     every: Duration
+    standing: dict[str, float] = {}
     fault: list[Fault]
 
 
-def schedule(file: Path = FILE) -> Schedule:
+def schedule(file: Path = MISBEHAVIOUR) -> Schedule:
     return Schedule.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SLOT = 300.0  # one report may be made in each
 LONGEST = 5 * DAY  # the slowest office
 DUE = 2 * DAY  # promised time; later is overdue
-_CALLS = curve([.03, .02, .02, .02, .04, .12, .35, .62, .80, .85, .74, .55, .42, .50, .66, .72, .70, .62, .55, .50, .40, .26, .14, .07])
+_CALLS = curve("3 2 2 2 4 12 35 62 80 85 74 55 42 50 66 72 70 62 55 50 40 26 14 7")
 
 
 class Service(NamedTuple):
@@ -77,13 +77,13 @@ def _services(seed: int, slots: Ints, wet: Floats) -> Ints:
     dry, rain = (np.array([getattr(s, name) for s in SERVICES]) for name in ("often", "rain"))
     weights = np.cumsum(dry + rain * wet[:, None] * 0.5, axis=1)
     pick = uniform(seed, 604, slots)[:, None] * weights[:, -1:]
-    return (weights < pick).sum(axis=1)
+    return np.asarray((weights < pick).sum(axis=1), dtype=np.int64)
 
 
-def totals(world: World, which: Ints, time: Floats) -> Columns:
+def totals(world: World, _: Ints, time: Floats) -> Columns:
     """What the hotline's own screen shows: open, overdue, today, minutes to the first answer."""
     if not len(time):
-        return {name: time for name in ("reports_open", "reports_overdue", "reports_today", "first_response")}
+        return dict.fromkeys(("reports_open", "reports_overdue", "reports_today", "first_response"), time)
     found = between(world, float(time.min()) - LONGEST, float(time.max()) + 1.0)
     opened, closed = np.sort(found.opened), np.sort(found.closed)
     late = np.sort(np.where(found.closed > found.opened + DUE, found.opened + DUE, np.inf))

@@ -1,7 +1,7 @@
 """The sample city live: who speaks when. The state is a function of seed and time; only faults know the start.
 
-    simulation = CitySimulation(folder)
-    for topic, payload, time in simulation.messages(datetime.now(UTC), None): ...
+simulation = CitySimulation(folder)
+for topic, payload, time in simulation.messages(datetime.now(UTC), None): ...
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LAGGING = 30.0  # seconds behind the clock after which the rest is skipped
 
 
 class CitySimulation:
-    """One city. folder: a city folder with sensors.geojson of sample_feeds.build, as a path or as loaded settings."""
+    """One city. folder: one that sample_feeds.build wrote sensors.geojson into, as a path or as loaded settings."""
 
     def __init__(self, folder: Path | Any, seed: int = SEED) -> None:
         self._folder: Path = getattr(folder, "path", folder)
@@ -42,7 +42,7 @@ class CitySimulation:
         self._calm = world.load(self._folder, seed)
 
     def messages(self, start: datetime, stop: datetime | None = None) -> Iterator[Message]:
-        """Live messages in time order from `start`, with everything that misbehaves on the way; endless without `stop`."""
+        """Live messages in time order from `start`, with what misbehaves on the way; endless without `stop`."""
         began, until = start.timestamp(), stop.timestamp() if stop else float("inf")
         plan = schedule()
         town = world.load(self._folder, self._seed, storms(plan, began))
@@ -133,9 +133,12 @@ class Voice:
         numbers = which.tolist()
         said = faults.said(which, time) if faults else np.floor(time).astype(np.int64).tolist()
         rows = Rows(
-            numbers, [town.keys[n] for n in numbers], said, [town.properties[n] for n in numbers],
+            numbers,
+            [town.keys[n] for n in numbers],
+            said,
+            [town.properties[n] for n in numbers],
             {name: column.tolist() for name, column in columns.items()},
-        )  # fmt: skip
+        )
         moments = (time * 1e6).astype(np.int64).tolist()
         found = [(Message(d.topic, d.payload, moments[d.rows[0]]), d.rows) for d in source.render(rows)]
         if faults is None:
@@ -147,7 +150,11 @@ class Voice:
         found: list[Message] = []
         for number, source in enumerate(SOURCES):
             which = self._town.of(*source.kinds)
-            part = uniform(self._town.seed, 802, which) if not source.together else np.full(len(which), number / len(SOURCES))
+            part = (
+                uniform(self._town.seed, 802, which)
+                if not source.together
+                else np.full(len(which), number / len(SOURCES))
+            )
             found += self.say(source, which, start + 0.3 + np.asarray(part) * (ROUND - 1.0))
         return found
 
@@ -163,7 +170,9 @@ class _Calls:
         found = self._reports(start, stop)
         sent = []
         for stage, column in enumerate((found.opened, found.changed, found.closed)):
-            sent += [_report(self._town, found, int(n), stage) for n in np.flatnonzero((column >= start) & (column < stop))]
+            sent += [
+                _report(self._town, found, int(n), stage) for n in np.flatnonzero((column >= start) & (column < stop))
+            ]
         return sent
 
     def _reports(self, start: float, stop: float) -> reports.Reports:
@@ -190,16 +199,27 @@ def _report(town: World, found: reports.Reports, n: int, stage: int) -> Message:
     street = town.properties[site].get("street") or town.properties[site]["name_vi"]
     shift = uniform(town.seed, 803, found.slot[n], np.arange(2)) * 0.0012 - 0.0006
     topic, payload = citizen_report(
-        f"1022-{int(found.slot[n])}", "closed" if stage == 2 else "open", service.code, service.name, f"{service.says} – {street}",
-        round(float(town.lat[site] + shift[0]), 6), round(float(town.lon[site] + shift[1]), 6), int(found.opened[n]), int(when),
-    )  # fmt: skip
+        f"1022-{int(found.slot[n])}",
+        "closed" if stage == 2 else "open",
+        service.code,
+        service.name,
+        f"{service.says} – {street}",
+        round(float(town.lat[site] + shift[0]), 6),
+        round(float(town.lon[site] + shift[1]), 6),
+        int(found.opened[n]),
+        int(when),
+    )
     return Message(topic, payload, int(when * 1e6))
 
 
 def run(
-    folder: Path | Any, publish: Callable[[str, bytes], None], stop: threading.Event, now: Callable[[], float], seed: int = SEED
+    folder: Path | Any,
+    publish: Callable[[str, bytes], None],
+    stop: threading.Event,
+    now: Callable[[], float],
+    seed: int = SEED,
 ) -> None:
-    """Publish the city at the tempo of `now` (seconds since 1970) until `stop`; catches up after a sleep by skipping."""
+    """Publish the city at the tempo of `now` (seconds since 1970) until `stop`; after a sleep, skip what was missed."""
     simulation = CitySimulation(folder, seed)
     while not stop.is_set():
         for message in simulation.messages(datetime.fromtimestamp(now(), UTC)):

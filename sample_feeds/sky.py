@@ -87,11 +87,11 @@ class Sky:
         return self._read(0, which, time) + sum(self._burst(s, which, time)[0] for s in self.storms)
 
     def rain_today(self, which: Ints, time: Floats) -> Floats:
-        """mm since local midnight; a show storm counts with what it has rained so far."""
+        """Mm since local midnight; a show storm counts with what it has rained so far."""
         return self._read(1, which, time) + sum(self._burst(s, which, time)[2] for s in self.storms)
 
     def puddle(self, which: Ints, time: Floats) -> Floats:
-        """cm of water on a street that drains as badly as most."""
+        """Cm of water on a street that drains as badly as most."""
         return self._read(2, which, time) + sum(self._burst(s, which, time)[1] for s in self.storms)
 
     def stormy(self, time: Floats) -> Floats:
@@ -118,7 +118,9 @@ class Sky:
         breeze = 1.6 * np.clip(np.sin(np.pi * (hour - 9.0) / 12.0), 0, 1)
         gusts = np.minimum(0.12 * self.rain(which, time), 8.0)
         coast = np.clip((9.75 - self._place[0][which]) * 4.0, 0.2, 1.6)
-        speed = np.clip(1.5 + (1.0 + breeze) * coast + gusts + 0.9 * wobble(self.seed, which + 7200, time, 900.0), 0, 40)
+        speed = np.clip(
+            1.5 + (1.0 + breeze) * coast + gusts + 0.9 * wobble(self.seed, which + 7200, time, 900.0), 0, 40
+        )
         summer = 0.5 + 0.5 * np.cos(2 * np.pi * ((time / DAY) % 365.2425 - 210) / 365.2425)
         source = 50.0 + 175.0 * summer + 25.0 * wobble(self.seed, which + 7300, time, 3600.0)
         return speed, source % 360.0
@@ -126,7 +128,11 @@ class Sky:
     def pressure(self, which: Ints, time: Floats) -> Floats:
         """hPa, with the twice-daily tide of the air."""
         hour = ((time + OFFSET) % DAY) / 3600.0
-        return 1009.5 + 1.4 * np.cos(4 * np.pi * (hour - 10.0) / 24.0) + 2.0 * wobble(self.seed, which * 0 + 7400, time, 3 * DAY)
+        return (
+            1009.5
+            + 1.4 * np.cos(4 * np.pi * (hour - 10.0) / 24.0)
+            + 2.0 * wobble(self.seed, which * 0 + 7400, time, 3 * DAY)
+        )
 
     def night(self, time: Floats) -> Floats:
         """1 when the street lamps are needed, else 0: the sun is lower than 3 degrees at the town's place."""
@@ -135,7 +141,7 @@ class Sky:
         solar = ((time + 105.97 / 360 * DAY) % DAY) / DAY * 2 * np.pi - np.pi
         here = np.radians(9.6)
         height = np.arcsin(np.sin(here) * np.sin(tilt) + np.cos(here) * np.cos(tilt) * np.cos(solar))
-        return (height < np.radians(3.0)).astype(np.float64)
+        return np.where(height < np.radians(3.0), 1.0, 0.0)
 
     # How.
 
@@ -158,7 +164,7 @@ class Sky:
         if number not in self._days:
             if len(self._days) >= KEPT_DAYS:
                 del self._days[min(self._days)]
-            times = (number - 1) * DAY - OFFSET + STEP * np.arange(2 * (POINTS - 1) + 1)
+            times = (number - 1) * DAY - OFFSET + STEP * np.arange(2.0 * (POINTS - 1) + 1)
             rate = self._rain(times)  # from a day before, so that yesterday's puddles are there
             puddle = _puddles(rate)[:, POINTS - 1 :]
             today = rate[:, POINTS - 1 :]
@@ -168,7 +174,9 @@ class Sky:
 
     def _rain(self, times: Floats) -> Floats:
         rate = np.zeros((len(self._lat), len(times)))
-        for born, life, lat, lon, north, east, radius, peak in zip(*showers(self.seed, times[0], times[-1]), strict=True):
+        for born, life, lat, lon, north, east, radius, peak in zip(
+            *showers(self.seed, times[0], times[-1]), strict=True
+        ):
             first, last = np.searchsorted(times, [born, born + life])
             age = times[first:last] - born
             up = (self._lat[:, None] - lat - north * age) * KM
@@ -181,7 +189,7 @@ class Sky:
         """Rain in mm/h, water in cm, mm fallen, of a show storm."""
         up = (self._place[0][which] - storm.lat) * KM
         right = (self._place[1][which] - storm.lon) * KM * 0.985
-        near = np.exp(-((up * up + right * right) / (2 * storm.radius**2)) ** 2)
+        near = np.exp(-(((up * up + right * right) / (2 * storm.radius**2)) ** 2))
         rain, water, fallen = _pulse(storm, time)
         return storm.rate * near * rain, storm.depth * near * water, storm.rate / 3600.0 * near * fallen
 
@@ -198,7 +206,7 @@ def _puddles(rate: Floats) -> Floats:
 
 
 def _pulse(storm: Storm, time: Floats) -> tuple[Floats, Floats, Floats]:
-    """Rain 0..1 (rises in a tenth of its life), water 0..1 (rises with it, drains over as long again), seconds rained."""
+    """Rain 0..1 (rises in a tenth of its life), water 0..1 (follows, drains over as long again), seconds rained."""
     since = np.where(time < storm.start, -1.0, (time - storm.start) % storm.every) / storm.lasts
     on = (since >= 0) & (since < 1)
     rain = np.where(on, np.clip(np.minimum(since * 10, (1 - since) * 4), 0, 1), 0.0)

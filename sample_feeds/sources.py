@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sample_feeds import reports
 from sample_feeds.models import air, networks, roads, town, water
-from sample_feeds.payloads import devices, services
+from sample_feeds.payloads import devices, exports, services
 
 if TYPE_CHECKING:
     from sample_feeds.models import Model
@@ -39,14 +39,14 @@ SOURCES = (
     Source("noise", ("noise",), 5, 900, air.noise, devices.noise),
     Source("traffic", ("junction", "count"), 15, 900, roads.detector, services.traffic),
     Source("buses", ("bus",), 5, 1200, roads.bus, services.buses),
-    Source("parking", ("parking",), 60, 1200, roads.parking, services.parking, together=True),
+    Source("parking", ("parking",), 60, 1200, roads.parking, exports.parking, together=True),
     Source("lighting", ("lamp",), 60, 1800, town.lamps, devices.lighting),
     Source("power", ("power",), 15, 900, town.power, devices.power),
     Source("water_supply", ("water",), 60, 1200, water.supply, services.water_supply),
     Source("waste_bins", ("bin",), 300, 3600, town.bins, devices.waste_bins),
-    Source("hospitals", ("hospital",), 300, 1800, town.hospital, services.hospitals, together=True),
-    Source("one_stop", ("counter",), 300, 1800, town.one_stop, services.one_stop, together=True),
-    Source("cells_5g", ("cell",), 60, 1800, networks.cell, services.cells_5g, together=True),
+    Source("hospitals", ("hospital",), 300, 1800, town.hospital, exports.hospitals, together=True),
+    Source("one_stop", ("counter",), 300, 1800, town.one_stop, exports.one_stop, together=True),
+    Source("cells_5g", ("cell",), 60, 1800, networks.cell, exports.cells_5g, together=True),
     Source("data_centre", ("rack",), 5, 600, networks.rack, services.data_centre),
     Source("ups", ("ups",), 15, 900, networks.ups, services.ups),
     Source("hotline", ("desk",), 60, 1800, reports.totals, services.hotline),

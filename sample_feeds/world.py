@@ -1,9 +1,11 @@
-"""The sample city as arrays: where its sensors are, the local clock, sky, tide and storms. A function of seed and time."""
+"""The sample city as arrays: where its sensors are, and the local clock that its life follows."""
 
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +13,12 @@ import numpy as np
 from sample_feeds.sky import Sky
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sample_feeds.chance import Floats, Ints
     from sample_feeds.sky import Storm
 
 OFFSET = 7 * 3600.0  # Vietnam keeps UTC+7 all year
 DAY = 86_400.0
+MISBEHAVIOUR = Path(__file__).parent / "misbehaviour.toml"
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class World:
     lon: Floats
     size: Floats
     properties: list[dict[str, Any]]
+    standing: Floats  # how much is wrong with a sensor all the time, 0 for nearly all
     storms: tuple[Storm, ...] = ()
     sky: Sky = field(init=False)
 
@@ -46,6 +48,7 @@ def load(folder: Path, seed: int, storms: tuple[Storm, ...] = ()) -> World:
     """Read sensors.geojson of a city folder that sample_feeds.build wrote."""
     features = json.loads((folder / "sensors.geojson").read_text(encoding="utf-8"))["features"]
     rows = [f["properties"] for f in features]
+    wrong = tomllib.loads(MISBEHAVIOUR.read_text(encoding="utf-8"))["standing"]
     places = np.array([f["geometry"]["coordinates"] for f in features], dtype=np.float64)
     return World(
         seed=seed,
@@ -55,6 +58,7 @@ def load(folder: Path, seed: int, storms: tuple[Storm, ...] = ()) -> World:
         lon=places[:, 0],
         size=np.array([float(r["size"]) for r in rows]),
         properties=rows,
+        standing=np.array([wrong.get(r["key"], 0.0) for r in rows]),
         storms=storms,
     )
 

@@ -55,7 +55,11 @@ def reference(world: World, which: Ints, time: Floats) -> Columns:
 def community(world: World, which: Ints, time: Floats) -> Columns:
     """Cheap sensors read high in wet air."""
     wet = world.sky.humidity(which, time)
-    fine = dust(world, which, time) * (1.0 + 0.004 * np.maximum(wet - 70.0, 0)) * (0.9 + 0.2 * uniform(world.seed, 220, which))
+    fine = (
+        dust(world, which, time)
+        * (1.0 + 0.004 * np.maximum(wet - 70.0, 0))
+        * (0.9 + 0.2 * uniform(world.seed, 220, which))
+    )
     coarse = fine * (1.6 + 0.15 * wobble(world.seed, which + 221, time, 1800.0))
     return {"pm25": fine, "pm10": coarse, "temperature": world.sky.temperature(which, time) + 0.6, "humidity": wet}
 
@@ -63,6 +67,11 @@ def community(world: World, which: Ints, time: Floats) -> Columns:
 def noise(world: World, which: Ints, time: Floats) -> Columns:
     usual = world.size[which] + 7.0 * np.log10(0.08 + busy(time))
     rain = 4.0 * (1 - np.exp(-world.sky.rain(which, time) / 15.0))
-    level = usual + rain + 1.4 * wobble(world.seed, which + 230, time, 60.0) + 0.9 * wobble(world.seed, which + 231, time, 13.0)
+    level = (
+        usual
+        + rain
+        + 1.4 * wobble(world.seed, which + 230, time, 60.0)
+        + 0.9 * wobble(world.seed, which + 231, time, 13.0)
+    )
     peak = level + 9.0 + 4.0 * wobble(world.seed, which + 232, time, 11.0)
     return {"laeq": level, "lamax": np.minimum(peak, 118.0)}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sample_feeds.models import Columns
     from sample_feeds.world import World
 
-_PHONES = curve([.30, .18, .12, .10, .12, .22, .38, .50, .55, .56, .58, .66, .64, .56, .54, .56, .60, .66, .74, .88, 1., .98, .80, .52])
+_PHONES = curve("30 18 12 10 12 22 38 50 55 56 58 66 64 56 54 56 60 66 74 88 100 98 80 52")
 FAULT_EVERY, FAULT_LASTS = 2.6 * DAY, 1500.0
 
 
@@ -29,7 +29,7 @@ def cell(world: World, which: Ints, time: Floats) -> Columns:
         "downlink": 880.0 * (1 - 0.78 * full) + 25.0 * wobble(world.seed, which + 503, time, 300.0),
         "latency": 9.0 + 26.0 * full**4 + 1.2 * wobble(world.seed, which + 504, time, 200.0),
         "availability": 99.97 - 0.05 * np.abs(wobble(world.seed, which + 505, time, 2 * DAY)),
-    }  # fmt: skip
+    }
 
 
 def rack(world: World, which: Ints, time: Floats) -> Columns:
@@ -37,11 +37,17 @@ def rack(world: World, which: Ints, time: Floats) -> Columns:
     since = (time - 41_000.0) % FAULT_EVERY
     fault = np.where(since < FAULT_LASTS, np.sin(np.pi * np.clip(since / FAULT_LASTS, 0, 1)), 0.0)
     work = 0.74 + 0.16 * read(_PHONES, hour(time)) + 0.03 * wobble(world.seed, which + 510, time, 300.0)
-    warm = 21.6 + 1.8 * uniform(world.seed, 511, which) + 1.5 * (work - 0.74) + 0.25 * wobble(world.seed, which + 512, time, 420.0)
+    warm = (
+        21.6
+        + 1.8 * uniform(world.seed, 511, which)
+        + 1.5 * (work - 0.74)
+        + 0.25 * wobble(world.seed, which + 512, time, 420.0)
+    )
     return {
-        "inlet_temperature": warm + 3.4 * fault, "inlet_humidity": 49.0 - 4.0 * fault + 3.0 * wobble(world.seed, which + 513, time, 3600.0),
+        "inlet_temperature": warm + 3.4 * fault,
+        "inlet_humidity": 49.0 - 4.0 * fault + 3.0 * wobble(world.seed, which + 513, time, 3600.0),
         "rack_power": world.size[which] * work,
-    }  # fmt: skip
+    }
 
 
 def ups(world: World, which: Ints, time: Floats) -> Columns:
@@ -52,4 +58,4 @@ def ups(world: World, which: Ints, time: Floats) -> Columns:
         "ups_battery": 99.5 + 0.5 * wobble(world.seed, which + 521, time, 3 * 3600.0),
         "pue": 1.58 + hot + 0.03 * wobble(world.seed, which + 522, time, 1800.0),
         "voltage": 221.0 + 1.5 * wobble(world.seed, which + 523, time, 120.0),
-    }  # fmt: skip
+    }

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from sample_feeds.world import World
 
 # Share of the busiest hour: motorbikes to school and market, home at eleven, back, home at five.
-_WORKDAY = curve([.06, .04, .03, .05, .14, .38, .78, 1., .74, .55, .58, .84, .62, .66, .52, .56, .74, 1., .82, .60, .46, .33, .20, .11])
-_WEEKEND = curve([.08, .05, .04, .05, .12, .30, .52, .66, .70, .68, .64, .66, .54, .48, .46, .50, .60, .70, .76, .74, .62, .44, .27, .15])
-_OFFICE = curve([.04, .04, .04, .04, .06, .12, .35, .82, .93, .95, .92, .62, .40, .72, .90, .92, .84, .48, .24, .18, .14, .10, .06, .05])
-_MARKET = curve([.05, .05, .08, .22, .55, .88, .93, .90, .82, .70, .58, .46, .34, .32, .40, .52, .66, .72, .60, .45, .30, .18, .10, .06])
-_EVENING = curve([.10, .06, .05, .05, .08, .16, .24, .30, .34, .38, .42, .46, .42, .38, .38, .44, .56, .72, .90, .95, .88, .70, .44, .22])
+_WORKDAY = curve("6 4 3 5 14 38 78 100 74 55 58 84 62 66 52 56 74 100 82 60 46 33 20 11")
+_WEEKEND = curve("8 5 4 5 12 30 52 66 70 68 64 66 54 48 46 50 60 70 76 74 62 44 27 15")
+_OFFICE = curve("4 4 4 4 6 12 35 82 93 95 92 62 40 72 90 92 84 48 24 18 14 10 6 5")
+_MARKET = curve("5 5 8 22 55 88 93 90 82 70 58 46 34 32 40 52 66 72 60 45 30 18 10 6")
+_EVENING = curve("10 6 5 5 8 16 24 30 34 38 42 46 42 38 38 44 56 72 90 95 88 70 44 22")
 KM = 111.2
 BUS_SPEED = 30.0  # km/h on the road, stops included
 LAYOVER = 900.0  # seconds at each end
@@ -48,7 +48,12 @@ def detector(world: World, which: Ints, time: Floats) -> Columns:
     demand = share * own * (1 - 0.25 * wet)
     keeps = crawl(world, which, time)
     free = np.where(outside, 58.0, 36.0)
-    speed = free * (1 - 0.42 * np.clip(demand, 0, 1.4) ** 2 / 1.4) * keeps * (1 + 0.03 * wobble(world.seed, which + 302, time, 60.0))
+    speed = (
+        free
+        * (1 - 0.42 * np.clip(demand, 0, 1.4) ** 2 / 1.4)
+        * keeps
+        * (1 + 0.03 * wobble(world.seed, which + 302, time, 60.0))
+    )
     flow = most * demand * np.clip(keeps * 1.5, 0.15, 1.0) * (1 + 0.05 * wobble(world.seed, which + 303, time, 45.0))
     dense = demand * most / np.maximum(speed, 4.0)  # vehicles per km
     bikes = np.where(outside, 0.62, 0.84) + 0.06 * (share - 0.5) - 0.08 * wet
@@ -92,11 +97,13 @@ def _along(world: World, which: Ints, time: Floats, route: Route) -> Floats:
     length = route.along[-1]
     ride = length / (BUS_SPEED / 3.6)
     turn = 2 * (ride + LAYOVER)
-    phase = np.array([(int(world.properties[n]["key"][-2:]) * 0.37 + 0.11 * int(world.properties[n]["route"])) % 1 for n in which])
+    phase = np.array(
+        [(int(world.properties[n]["key"][-2:]) * 0.37 + 0.11 * int(world.properties[n]["route"])) % 1 for n in which]
+    )
     at = (time - late(world, which, time) + phase * turn) % turn
     back = at > turn / 2
     done = np.clip(np.where(back, at - turn / 2, at) / ride, 0.0, 1.0)
-    return np.where(back, 1 - done, done) * length
+    return np.asarray(np.where(back, 1 - done, done) * length)
 
 
 def bus(world: World, which: Ints, time: Floats) -> Columns:
@@ -121,7 +128,7 @@ def _heading(route: Route, now: Floats, soon: Floats) -> Floats:
     leg = np.clip(np.searchsorted(route.along, now, side="right") - 1, 0, len(route.along) - 2)
     north, east = np.diff(route.lat)[leg], np.diff(route.lon)[leg] * np.cos(np.radians(9.6))
     forward = np.degrees(np.arctan2(east, north))
-    return np.where(soon >= now, forward, forward + 180.0) % 360.0
+    return np.asarray(np.where(soon >= now, forward, forward + 180.0) % 360.0)
 
 
 def parking(world: World, which: Ints, time: Floats) -> Columns:
@@ -132,7 +139,15 @@ def parking(world: World, which: Ints, time: Floats) -> Columns:
     office = np.array([any(w in k for w in ("benh-vien", "hanh-chinh", "khu-cong-nghiep")) for k in names])
     share = np.where(market, read(_MARKET, local), np.where(office, read(_OFFICE, local), read(_EVENING, local)))
     share = share * np.where(office & free_day, 0.45, np.where(~office & free_day, 1.12, 1.0))
-    share = share * (0.78 + 0.2 * uniform(world.seed, 320, which)) * (1 - 0.25 * (1 - np.exp(-world.sky.rain(which, time) / 15.0)))
+    share = (
+        share
+        * (0.78 + 0.2 * uniform(world.seed, 320, which))
+        * (1 - 0.25 * (1 - np.exp(-world.sky.rain(which, time) / 15.0)))
+    )
     share = np.clip(share + 0.03 * wobble(world.seed, which + 321, time, 900.0), 0.01, 0.97)
     parked = np.round(world.size[which] * share)
-    return {"parked": parked, "free_places": world.size[which] - parked, "parking_occupancy": 100.0 * parked / world.size[which]}
+    return {
+        "parked": parked,
+        "free_places": world.size[which] - parked,
+        "parking_occupancy": 100.0 * parked / world.size[which],
+    }

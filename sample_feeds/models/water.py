@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 # (period in hours, amplitude in m at the mouths, phase): mixed, mainly semi-diurnal, as on this coast.
 CONSTITUENTS = {
-    "M2": (12.4206012, 0.62, 0.3), "S2": (12.0, 0.23, 1.1), "N2": (12.65834751, 0.13, 2.0), "K2": (11.96723606, 0.06, 0.7),
-    "K1": (23.93447213, 0.46, 4.1), "O1": (25.81933871, 0.34, 5.0), "P1": (24.06588766, 0.14, 4.4), "Q1": (26.868350, 0.06, 1.9),
-}  # fmt: skip
+    "M2": (12.4206012, 0.62, 0.3),
+    "S2": (12.0, 0.23, 1.1),
+    "N2": (12.65834751, 0.13, 2.0),
+    "K2": (11.96723606, 0.06, 0.7),
+    "K1": (23.93447213, 0.46, 4.1),
+    "O1": (25.81933871, 0.34, 5.0),
+    "P1": (24.06588766, 0.14, 4.4),
+    "Q1": (26.868350, 0.06, 1.9),
+}
 WAVE = 25.0  # km/h at which the tide travels up the river
-FADES = 115.0  # km over which it loses two thirds
+FADES = 170.0  # km over which it loses two thirds
 HIGH_WATER_DAY = 305.0  # the delta's highest mean level: early November
 DRY_DAY = 70.0  # saltiest: mid March
 
@@ -31,7 +37,7 @@ def tide(time: Floats, km: Floats) -> Floats:
     swing = np.zeros_like(hours)
     for period, amplitude, phase in CONSTITUENTS.values():
         swing = swing + amplitude * np.cos(2 * np.pi * hours / period - phase)
-    mean = 0.05 + 0.0035 * km + 0.16 * (2 * season(time, HIGH_WATER_DAY) - 1)
+    mean = 0.20 + 0.003 * km + 0.20 * (2 * season(time, HIGH_WATER_DAY) - 1)
     return mean + swing * np.exp(-km / FADES)
 
 
@@ -46,19 +52,35 @@ def salt(time: Floats, km: Floats) -> Floats:
 def _fresh(world: World, which: Ints, time: Floats) -> Floats:
     """River water, °C: slow, a little warmer in the afternoon."""
     afternoon = np.cos(2 * np.pi * ((time + 7 * 3600.0) % 86_400.0 / 3600.0 - 16.0) / 24.0)
-    return 28.6 + 1.2 * (2 * season(time, 125.0) - 1) + 0.5 * afternoon + 0.25 * wobble(world.seed, which + 100, time, 7200.0)
+    return (
+        28.6
+        + 1.2 * (2 * season(time, 125.0) - 1)
+        + 0.5 * afternoon
+        + 0.25 * wobble(world.seed, which + 100, time, 7200.0)
+    )
 
 
 def _battery(world: World, which: Ints, time: Floats) -> Floats:
     """Volts: charged by day, its age differs."""
     charged = np.cos(2 * np.pi * ((time + 7 * 3600.0) % 86_400.0 / 3600.0 - 15.0) / 24.0)
-    return 3.62 + 0.05 * uniform(world.seed, 101, which) + 0.06 * charged + 0.01 * wobble(world.seed, which + 102, time, 1800.0)
+    return (
+        3.62
+        + 0.05 * uniform(world.seed, 101, which)
+        + 0.06 * charged
+        + 0.01 * wobble(world.seed, which + 102, time, 1800.0)
+    )
 
 
 def gauge(world: World, which: Ints, time: Floats) -> Columns:
-    waves = 0.012 * wobble(world.seed, which + 110, time, 240.0) + 0.04 * wobble(world.seed, which * 0 + 111, time, 36_000.0)
+    waves = 0.012 * wobble(world.seed, which + 110, time, 240.0) + 0.04 * wobble(
+        world.seed, which * 0 + 111, time, 36_000.0
+    )
     level = tide(time, world.size[which]) + waves + 0.0006 * world.sky.rain(which, time)
-    return {"water_level": level, "water_temperature": _fresh(world, which, time), "battery": _battery(world, which, time)}
+    return {
+        "water_level": level,
+        "water_temperature": _fresh(world, which, time),
+        "battery": _battery(world, which, time),
+    }
 
 
 def salinity(world: World, which: Ints, time: Floats) -> Columns:
@@ -66,9 +88,11 @@ def salinity(world: World, which: Ints, time: Floats) -> Columns:
     found = found + 0.012 * wobble(world.seed, which + 121, time, 150.0)
     found = np.maximum(found, 0.02)
     return {
-        "salinity": found, "conductivity": 1.75 * found**0.94, "water_temperature": _fresh(world, which, time),
+        "salinity": found,
+        "conductivity": 1.75 * found**0.94,
+        "water_temperature": _fresh(world, which, time),
         "battery": _battery(world, which, time),
-    }  # fmt: skip
+    }
 
 
 def sluice(world: World, which: Ints, time: Floats) -> Columns:
@@ -83,7 +107,8 @@ def sluice(world: World, which: Ints, time: Floats) -> Columns:
 
 def flood(world: World, which: Ints, time: Floats) -> Columns:
     depth = world.sky.puddle(which, time) * world.size[which]
-    return {"flood_depth": depth, "pump": (depth > 3.0).astype(np.float64)}
+    broken = world.standing[which] > 0
+    return {"flood_depth": depth, "pump": np.where(broken, 2.0, (depth > 3.0).astype(np.float64))}
 
 
 def supply(world: World, which: Ints, time: Floats) -> Columns:
@@ -95,7 +120,14 @@ def supply(world: World, which: Ints, time: Floats) -> Columns:
     return {
         "water_flow": world.size[which] * use,
         "water_pressure": 3.3 - 1.5 * use + 0.05 * wobble(world.seed, which + 141, time, 400.0),
-        "turbidity": 0.55 + 0.2 * uniform(world.seed, 142, which) + 0.35 * muddy + 0.06 * wobble(world.seed, which + 143, time, 1800.0),
-        "ph": 7.15 + 0.2 * (uniform(world.seed, 144, which) - 0.5) + 0.06 * wobble(world.seed, which + 145, time, 7200.0),
-        "chlorine": 0.46 + 0.12 * (uniform(world.seed, 146, which) - 0.5) + 0.04 * wobble(world.seed, which + 147, time, 3600.0),
-    }  # fmt: skip
+        "turbidity": 0.55
+        + 0.2 * uniform(world.seed, 142, which)
+        + 0.35 * muddy
+        + 0.06 * wobble(world.seed, which + 143, time, 1800.0),
+        "ph": 7.15
+        + 0.2 * (uniform(world.seed, 144, which) - 0.5)
+        + 0.06 * wobble(world.seed, which + 145, time, 7200.0),
+        "chlorine": 0.46
+        + 0.12 * (uniform(world.seed, 146, which) - 0.5)
+        + 0.04 * wobble(world.seed, which + 147, time, 3600.0),
+    }

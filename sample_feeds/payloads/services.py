@@ -1,8 +1,7 @@
-"""Messages of city systems: NGSI-v2, SenML, plain JSON of several makers, CSV exports, Influx lines, HFP, Open311."""
+"""Messages of city systems: NGSI-v2, SenML, HFP, Open311, and the plain JSON of several makers."""
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,33 +13,54 @@ if TYPE_CHECKING:
 
 dumps = orjson.dumps
 _PUMP = ("IDLE", "RUN", "FAULT")
-_PACK = (("rain_rate", "mm/h", 2), ("rain_today", "mm", 1), ("temperature", "Cel", 1), ("humidity", "%RH", 0),
-         ("wind_speed", "m/s", 1), ("wind_direction", "deg", 0))  # fmt: skip
+_PACK = (
+    ("rain_rate", "mm/h", 2),
+    ("rain_today", "mm", 1),
+    ("temperature", "Cel", 1),
+    ("humidity", "%RH", 0),
+    ("wind_speed", "m/s", 1),
+    ("wind_direction", "deg", 0),
+)
 
 
 def air_reference(rows: Rows) -> Iterator[Draft]:
     """An NGSI-v2 notification, one entity each."""
     names = ("pm25", "pm10", "no2", "so2", "o3", "co", "temperature", "humidity")
-    codes = {"pm25": "GQ", "pm10": "GQ", "no2": "GQ", "so2": "GQ", "o3": "GQ", "co": "GP", "temperature": "CEL"}
+    codes = {
+        "pm25": "GQ",
+        "pm10": "GQ",
+        "no2": "GQ",
+        "so2": "GQ",
+        "o3": "GQ",
+        "co": "GP",
+        "temperature": "CEL",
+        "relativeHumidity": "P1",
+    }
     for n, key, said, *values in rows.each(*names):
         entity: dict[str, Any] = {
-            "id": f"urn:ngsi-ld:AirQualityObserved:{key}", "type": "AirQualityObserved",
+            "id": f"urn:ngsi-ld:AirQualityObserved:{key}",
+            "type": "AirQualityObserved",
             "stationCode": {"type": "Text", "value": key, "metadata": {}},
             "dateObserved": {"type": "DateTime", "value": clock.utc(said), "metadata": {}},
-        }  # fmt: skip
-        for name, value in zip(names[:-1], values, strict=False):
-            unit = {"unitCode": {"type": "Text", "value": codes[name]}}
+        }
+        for (name, code), value in zip(codes.items(), values, strict=True):
+            unit = {"unitCode": {"type": "Text", "value": code}}
             entity[name] = {"type": "Number", "value": round(value, 2), "metadata": unit}
-        entity["relativeHumidity"] = {"type": "Number", "value": round(values[-1] / 100.0, 3), "metadata": {}}
-        yield Draft("soctrang/ngsi/v2/AirQualityObserved", dumps({"subscriptionId": "5f1e8soctrang", "data": [entity]}), one(n))
+        yield Draft(
+            "soctrang/ngsi/v2/AirQualityObserved", dumps({"subscriptionId": "5f1e8soctrang", "data": [entity]}), one(n)
+        )
 
 
 def weather(rows: Rows) -> Iterator[Draft]:
     """A SenML pack; pressure in Pa as the standard has it."""
     names = [name for name, _, _ in _PACK]
     for n, key, said, pressure, *values in rows.each("pressure", *names):
-        pack: list[dict[str, Any]] = [{"bn": f"{key}:", "bt": said, "n": "pressure", "u": "Pa", "v": round(pressure * 100.0)}]
-        pack += [{"n": name, "u": unit, "v": round(v, digits)} for (name, unit, digits), v in zip(_PACK, values, strict=True)]
+        pack: list[dict[str, Any]] = [
+            {"bn": f"{key}:", "bt": said, "n": "pressure", "u": "Pa", "v": round(pressure * 100.0)}
+        ]
+        pack += [
+            {"n": name, "u": unit, "v": round(v, digits)} for (name, unit, digits), v in zip(_PACK, values, strict=True)
+        ]
         yield Draft(f"soctrang/weather/{key}", dumps(pack), one(n))
 
 
@@ -59,42 +79,69 @@ def flood_depth(rows: Rows) -> Iterator[Draft]:
 
 def traffic(rows: Rows) -> Iterator[Draft]:
     for n, key, said, flow, speed, share, bikes in rows.each("flow", "speed", "occupancy", "motorbike_share"):
-        payload = dumps({
-            "time": clock.offset(said), "flow": round(flow), "speed": round(speed, 1), "occ": round(share / 100.0, 3), "mc": round(bikes / 100.0, 2),
-        })  # fmt: skip
+        payload = dumps(
+            {
+                "time": clock.offset(said),
+                "flow": round(flow),
+                "speed": round(speed, 1),
+                "occ": round(share / 100.0, 3),
+                "mc": round(bikes / 100.0, 2),
+            }
+        )
         yield Draft(f"soctrang/giao-thong/{key}", payload, one(n))
 
 
 def water_supply(rows: Rows) -> Iterator[Draft]:
     """Vietnamese names, local date and time in two fields, decimal commas in text."""
-    for n, key, said, flow, bar, mud, acid, chlorine in rows.each("water_flow", "water_pressure", "turbidity", "ph", "chlorine"):
+    for n, key, said, flow, bar, mud, acid, chlorine in rows.each(
+        "water_flow", "water_pressure", "turbidity", "ph", "chlorine"
+    ):
         date, _, time = clock.day_first(said).partition(" ")
         comma = [f"{v:.2f}".replace(".", ",") for v in (flow, bar, mud, acid, chlorine)]
         names = ("luu_luong", "ap_luc", "do_duc", "ph", "clo_du")
-        yield Draft(f"soctrang/cap-nuoc/{key}", dumps({"ngay": date, "gio": time, **dict(zip(names, comma, strict=True))}), one(n))
+        yield Draft(
+            f"soctrang/cap-nuoc/{key}",
+            dumps({"ngay": date, "gio": time, **dict(zip(names, comma, strict=True))}),
+            one(n),
+        )
 
 
 def data_centre(rows: Rows) -> Iterator[Draft]:
     for n, key, said, warm, wet, kilowatts in rows.each("inlet_temperature", "inlet_humidity", "rack_power"):
-        payload = dumps({"ts": clock.utc(said), "inlet": {"t": round(warm, 2), "rh": round(wet, 1)}, "w": round(kilowatts * 1000.0)})
+        payload = dumps(
+            {"ts": clock.utc(said), "inlet": {"t": round(warm, 2), "rh": round(wet, 1)}, "w": round(kilowatts * 1000.0)}
+        )
         yield Draft(f"soctrang/dc/rack/{key}", payload, one(n))
 
 
 def ups(rows: Rows) -> Iterator[Draft]:
     for n, key, said, load, battery, pue, volts in rows.each("ups_load", "ups_battery", "pue", "voltage"):
-        payload = dumps({
-            "ts": clock.utc(said), "load_pct": round(load, 1), "battery_pct": round(min(battery, 100.0), 1), "pue": round(pue, 3),
-            "input": {"v": round(volts, 1)},
-        })  # fmt: skip
+        payload = dumps(
+            {
+                "ts": clock.utc(said),
+                "load_pct": round(load, 1),
+                "battery_pct": round(min(battery, 100.0), 1),
+                "pue": round(pue, 3),
+                "input": {"v": round(volts, 1)},
+            }
+        )
         yield Draft(f"soctrang/dc/ups/{key}", payload, one(n))
 
 
 def hotline(rows: Rows) -> Iterator[Draft]:
-    for n, key, said, opened, late, today, answer in rows.each("reports_open", "reports_overdue", "reports_today", "first_response"):
-        payload = dumps({
-            "id": key, "at": clock.utc(said), "open": round(opened), "overdue": round(late), "today": round(today),
-            "first_response_s": round(answer * 60.0),
-        })  # fmt: skip
+    for n, key, said, opened, late, today, answer in rows.each(
+        "reports_open", "reports_overdue", "reports_today", "first_response"
+    ):
+        payload = dumps(
+            {
+                "id": key,
+                "at": clock.utc(said),
+                "open": round(opened),
+                "overdue": round(late),
+                "today": round(today),
+                "first_response_s": round(answer * 60.0),
+            }
+        )
         yield Draft("soctrang/1022/tong-hop", payload, one(n))
 
 
@@ -104,72 +151,38 @@ def buses(rows: Rows) -> Iterator[Draft]:
     for n, key, said, lat, lon, speed, heading, ahead, load in rows.each(*names):
         vehicle, about = key.removeprefix("xe-buyt-"), rows.properties[n]
         body = {
-            "desi": about["route"], "dir": "1", "oper": 83, "veh": int(vehicle), "tst": clock.utc(said), "tsi": said,
-            "spd": round(speed, 2), "hdg": round(heading) % 360, "lat": round(lat, 6), "long": round(lon, 6),
-            "dl": round(ahead), "occu": round(load), "drst": 0, "route": f"83{about['route']}",
-        }  # fmt: skip
+            "desi": about["route"],
+            "dir": "1",
+            "oper": 83,
+            "veh": int(vehicle),
+            "tst": clock.utc(said),
+            "tsi": said,
+            "spd": round(speed, 2),
+            "hdg": round(heading) % 360,
+            "lat": round(lat, 6),
+            "long": round(lon, 6),
+            "dl": round(ahead),
+            "occu": round(load),
+            "drst": 0,
+            "route": f"83{about['route']}",
+        }
         topic = f"/hfp/v2/journey/ongoing/vp/bus/0083/{vehicle}/83{about['route']}/1/Soc-Trang"
         yield Draft(topic, dumps({"VP": body}), one(n))
 
 
-# Systems that send all their places in one message.
-
-
-def _together(rows: Rows) -> Iterator[tuple[range, int]]:
-    """Runs of rows that say the same time."""
-    at = 0
-    for said, run in groupby(rows.said):
-        size = len(list(run))
-        yield range(at, at + size), said
-        at += size
-
-
-def parking(rows: Rows) -> Iterator[Draft]:
-    """A CSV export with Vietnamese headings, semicolons and decimal commas."""
-    parked, free, share = (rows.columns[m] for m in ("parked", "free_places", "parking_occupancy"))
-    for run, said in _together(rows):
-        when = clock.day_first(said)
-        lines = [f"{rows.keys[n]};{when};{round(parked[n])};{round(free[n])};{f'{share[n]:.1f}'.replace('.', ',')}" for n in run]
-        yield Draft("soctrang/bai-xe/csv", "\n".join(["ma;thoi_gian;dang_do;con_trong;ty_le", *lines, ""]).encode(), run)
-
-
-def one_stop(rows: Rows) -> Iterator[Draft]:
-    names = ("files_received", "files_waiting", "wait_time", "on_time_share", "online_share")
-    columns = [rows.columns[m] for m in names]
-    for run, said in _together(rows):
-        when = clock.offset(said)
-        lines = [f"{rows.keys[n]},{when}," + ",".join(f"{c[n]:.1f}" for c in columns) for n in run]
-        yield Draft("soctrang/mot-cua/csv", "\n".join(["unit,time,received,waiting,wait_min,on_time_pct,online_pct", *lines, ""]).encode(), run)
-
-
-def cells_5g(rows: Rows) -> Iterator[Draft]:
-    """Influx line protocol, as Telegraf would forward it."""
-    load, users, down, delay, up = (rows.columns[m] for m in ("cell_load", "cell_users", "downlink", "latency", "availability"))
-    for run, said in _together(rows):
-        lines = [
-            f"cell_kpi,cell={rows.keys[n]},vendor=gnb prb={load[n]:.1f},users={round(users[n])}i,dl={down[n]:.0f},rtt={delay[n]:.1f},avail={up[n]:.3f} {said}000000000"
-            for n in run
-        ]
-        yield Draft("soctrang/telegraf/5g", "\n".join([*lines, ""]).encode(), run)
-
-
-def hospitals(rows: Rows) -> Iterator[Draft]:
-    used, free, share, waiting, intensive = (
-        rows.columns[m] for m in ("beds_occupied", "beds_free", "bed_occupancy", "emergency_waiting", "icu_free")
-    )
-    for run, said in _together(rows):
-        found = [
-            {"ma": rows.keys[n], "giuong": {"dang_dung": round(used[n]), "trong": round(free[n]), "cong_suat": round(share[n] / 100.0, 3)},
-             "cap_cuu": {"dang_cho": round(waiting[n]), "hoi_suc_trong": round(intensive[n])}}
-            for n in run
-        ]  # fmt: skip
-        yield Draft("soctrang/y-te/giuong-benh", dumps({"cap_nhat": clock.day_first(said), "benh_vien": found}), run)
-
-
-def citizen_report(number: str, status: str, code: str, name: str, title: str, lat: float, lon: float, opened: int, updated: int) -> tuple[str, bytes]:
+def citizen_report(
+    number: str, status: str, code: str, name: str, title: str, lat: float, lon: float, opened: int, updated: int
+) -> tuple[str, bytes]:
     """One Open311 service request."""
     request = {
-        "service_request_id": number, "status": status, "service_code": code, "service_name": name, "description": title,
-        "requested_datetime": clock.offset(opened), "updated_datetime": clock.offset(updated), "lat": lat, "long": lon,
-    }  # fmt: skip
+        "service_request_id": number,
+        "status": status,
+        "service_code": code,
+        "service_name": name,
+        "description": title,
+        "requested_datetime": clock.offset(opened),
+        "updated_datetime": clock.offset(updated),
+        "lat": lat,
+        "long": lon,
+    }
     return "soctrang/1022/open311", dumps([request])
