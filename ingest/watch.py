@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ioc import watch
 from ioc.config import folder as folders
 from ioc.errors import ConfigError, StoreAway, StoreError
-from ioc.store import database, process
+from ioc.store import database, process, requests
 
 if TYPE_CHECKING:
     from ingest.pipeline import Done
@@ -61,6 +61,7 @@ class Watch(threading.Thread):
             if now >= beat or self._state() != state:
                 beat, state = now + _BEAT, self._state()
                 self._beat()
+                self._serve_requests()
             self._service.stop.wait(0.25)
         self._beat("stopped")
 
@@ -86,6 +87,21 @@ class Watch(threading.Thread):
             self._next = plan(conn, found, self._share)
         self._refused = ""
         self._service.client.wake()
+
+    def _serve_requests(self) -> None:
+        """Do what somebody at a desk asked for."""
+        from ingest.quarantine import replay_quarantine
+
+        try:
+            with database.connect(self._url, name="ioc ingest watch") as conn:
+                for request in requests.waiting(conn):
+                    try:
+                        found = replay_quarantine(self.plan.folder, self._url, request.feed)
+                        requests.done(conn, request.id, {**found._asdict(), "reasons": dict(found.reasons)})
+                    except (ConfigError, StoreError) as error:
+                        requests.done(conn, request.id, {"error": str(error)})
+        except (StoreAway, StoreError) as error:
+            log.debug("requests wait: %s", error)
 
     def _refuse(self, why: str) -> None:
         if why != self._refused:
