@@ -1,4 +1,4 @@
-"""Brings a database to this version's schema: numbered SQL, each run once, forward only; views every time."""
+"""Brings a database to this version's schema: numbered SQL, each run once, forward only; views when they differ."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 from ioc.errors import StoreError, StoreTooNew
 from ioc.store import queries
-from ioc.store.database import transaction
+from ioc.store.database import transaction, translated
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from ioc.store.database import Connection
 
+ENGINES = ("timescale", "plain")
 _LOCK = 0x10C  # advisory lock: two processes that start together migrate once
+_VIEWS = "views"
+_OLDEST_POSTGRES = 14  # date_bin
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +32,35 @@ class Step:
         return hashlib.sha256(self.sql).hexdigest()[:16]
 
 
-def engine(conn: Connection) -> str:
-    """'timescale' where the extension is installed or can be created, else 'plain'."""
-    row = conn.execute(queries.load("migrate")["engine"]).fetchone()
-    assert row is not None
-    return str(row[0])
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What there is to do: on which engine, on which PostgreSQL (its major version), which steps in order."""
+
+    engine: str
+    postgres: int
+    run: tuple[Step, ...]
 
 
 def steps(engine_name: str) -> list[Step]:
-    """Every numbered file for this engine: common ones first within a number."""
+    """Every numbered file for this engine, common ones first within a number, and all views as the last step."""
     found = [(f.name, rank, folder, f) for rank, folder in enumerate(("tables", engine_name)) for f in _sql(folder)]
     ordered = sorted(found, key=lambda item: (item[0][:3], item[1], item[0]))
-    return [Step(f"{folder}/{name[:-4]}", f.read_bytes()) for name, _, folder, f in ordered]
+    numbered = [Step(f"{folder}/{name[:-4]}", f.read_bytes()) for name, _, folder, f in ordered]
+    return [*numbered, Step(_VIEWS, b"\n".join(f.read_bytes() for f in _sql("views")))]
+
+
+def plan(conn: Connection) -> Plan:
+    """What `migrate` would run now, changing nothing. Raises StoreTooNew, StoreError."""
+    with translated():
+        version = conn.info.server_version
+        if version < _OLDEST_POSTGRES * 10_000:
+            raise StoreError(
+                f"this is PostgreSQL {version // 10_000}, IOC needs {_OLDEST_POSTGRES} or newer: upgrade the server, "
+                "or let `ioc up` bring its own"
+            )
+        done = _done(conn)
+        chosen = _kept_engine(done) or _offered_engine(conn)
+        return Plan(chosen, version // 10_000, tuple(_missing(done, steps(chosen))))
 
 
 def migrate(conn: Connection) -> list[str]:
@@ -48,37 +68,58 @@ def migrate(conn: Connection) -> list[str]:
     sql = queries.load("migrate")
     with transaction(conn):
         conn.execute(sql["lock"], {"key": _LOCK})
+        todo = plan(conn)
         conn.execute(sql["create"])
-        chosen = engine(conn)
-        if chosen == "timescale":
+        if todo.engine == "timescale" and todo.run:
             conn.execute(sql["extension"])
-        done = {str(name): str(digest) for name, digest in conn.execute(sql["done"])}
-        wanted = steps(chosen)
-        _refuse_newer(set(done) - {s.name for s in wanted})
-        ran = [step.name for step in wanted if _run(conn, step, done)]
-        for view in _sql("views"):
-            conn.execute(view.read_bytes())
-        if chosen == "plain":
+        for step in todo.run:
+            conn.execute(step.sql)
+            conn.execute(sql["record"], {"name": step.name, "digest": step.digest})
+        if todo.engine == "plain":
             conn.execute(sql["weeks"])
-    return ran
+    return [step.name for step in todo.run]
 
 
-def _refuse_newer(unknown: set[str]) -> None:
+def engine(conn: Connection) -> str:
+    """'timescale' or 'plain': the engine this database was made with. Raises StoreError where it was not made yet."""
+    with translated():
+        kept = _kept_engine(_done(conn))
+    if kept is None:
+        raise StoreError("the database is empty: run `ioc migrate`")
+    return kept
+
+
+def _done(conn: Connection) -> dict[str, str]:
+    """Name -> digest of every step already run."""
+    has_list = conn.execute(queries.load("migrate")["has_list"]).fetchone() == (True,)
+    return dict(conn.execute(queries.load("migrate")["done"]).fetchall()) if has_list else {}
+
+
+def _missing(done: dict[str, str], wanted: list[Step]) -> list[Step]:
+    """The steps to run, in order. Views are one step that is run whenever they differ."""
+    unknown = sorted(set(done) - {s.name for s in wanted})
     if unknown:
         raise StoreTooNew(
-            f"the database has {', '.join(sorted(unknown))}, which this version does not know: upgrade this program, "
+            f"the database has {', '.join(unknown)}, which this version does not know: upgrade this program, "
             "or use another database or --data folder"
         )
+    for step in wanted:
+        if step.name != _VIEWS and done.get(step.name, step.digest) != step.digest:
+            raise StoreError(
+                f"{step.name} is not as it was when this database was made, and released steps are frozen: use the "
+                "version that made the database, or another database or --data folder"
+            )
+    return [step for step in wanted if done.get(step.name) != step.digest]
 
 
-def _run(conn: Connection, step: Step, done: dict[str, str]) -> bool:
-    if step.name in done:
-        if done[step.name] != step.digest:
-            raise StoreError(f"{step.name} was edited after it was run: migrations are frozen, add a new one")
-        return False
-    conn.execute(step.sql)
-    conn.execute(queries.load("migrate")["record"], {"name": step.name, "digest": step.digest})
-    return True
+def _kept_engine(done: dict[str, str]) -> str | None:
+    """An existing database keeps the engine it was made with, whatever became available since."""
+    return next((name for name in ENGINES if any(step.startswith(f"{name}/") for step in done)), None)
+
+
+def _offered_engine(conn: Connection) -> str:
+    row = conn.execute(queries.load("migrate")["offered"]).fetchone()
+    return "timescale" if row == (True,) else "plain"
 
 
 def _sql(folder: str) -> list[Traversable]:

@@ -1,12 +1,12 @@
--- engine --
--- An existing database keeps the engine it was made with. A TimescaleDB that is not preloaded cannot be created, and one
--- under the Apache licence has neither columnstore nor continuous aggregates: both count as plain PostgreSQL.
-SELECT CASE
-    WHEN EXISTS (SELECT 1 FROM schema_step WHERE name LIKE 'plain/%') THEN 'plain'
-    WHEN EXISTS (SELECT 1 FROM schema_step WHERE name LIKE 'timescale/%') THEN 'timescale'
-    WHEN EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
-        AND coalesce(current_setting('timescaledb.license', true), '') = 'timescale' THEN 'timescale'
-    ELSE 'plain' END;
+-- has_list --
+-- Whether anything was ever run here.
+SELECT to_regclass('schema_step') IS NOT NULL;
+
+-- offered --
+-- A TimescaleDB that is not preloaded cannot be created, and one under the Apache licence has neither columnstore nor
+-- continuous aggregates: both count as plain PostgreSQL.
+SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
+    AND coalesce(current_setting('timescaledb.license', true), '') = 'timescale';
 
 -- lock --
 -- Held to the end of the transaction.
@@ -27,7 +27,8 @@ SELECT name, digest FROM schema_step;
 
 -- record --
 -- One step was run.
-INSERT INTO schema_step (name, digest) VALUES (%(name)s, %(digest)s);
+INSERT INTO schema_step (name, digest) VALUES (%(name)s, %(digest)s)
+ON CONFLICT (name) DO UPDATE SET digest = EXCLUDED.digest, run_at = now();
 
 -- weeks --
 -- Partitions around now, on the plain engine: two months back for history that is filled in, four weeks ahead.

@@ -1,5 +1,6 @@
 -- The ISA-18.2 state of each alarm, derived from its independent fields.
-CREATE OR REPLACE VIEW alarm_state AS
+DROP VIEW IF EXISTS alarm_state;
+CREATE VIEW alarm_state AS
 SELECT a.id,
     CASE
         WHEN a.suppression = 'shelved' THEN 'G'

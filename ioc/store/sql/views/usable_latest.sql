@@ -1,7 +1,8 @@
 -- The newest reading of each series with all its facts. `usable` is false, with the reason, while a standing fault says
 -- the value is not to be believed: rules and figures take only usable ones, screens show why. How old is too old is the
 -- reader's to say: `expected` is how often the series should speak, where anything says so.
-CREATE OR REPLACE VIEW usable_latest AS
+DROP VIEW IF EXISTS usable_latest;
+CREATE VIEW usable_latest AS
 SELECT l.series_id, l.time, l.value, l.received_at,
     s.sensor_id, s.metric, s.feed_id,
     e.key AS sensor, e.name AS sensor_name, e.domain, e.kind, e.area, e.lat, e.lon, e.moves, e.registered,

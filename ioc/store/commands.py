@@ -1,0 +1,140 @@
+"""`ioc migrate` and `ioc status`: what a terminal shows of the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from rich.table import Table
+
+    from ioc.settings import Settings
+    from ioc.store.status import Status
+
+
+def register(commands: Any) -> None:
+    migrate = commands.add_parser("migrate", help="bring the database at IOC_DATABASE_URL to this version")
+    migrate.add_argument(
+        "--check", action="store_true", help="only say what would run; exit code 1 where something would"
+    )
+    migrate.set_defaults(handler=_migrate)
+
+    status = commands.add_parser("status", help="is everything well? one screen; exit code 1 where something is wrong")
+    status.add_argument("--json", action="store_true", help="one JSON object instead of the screen")
+    status.set_defaults(handler=_status)
+
+
+def _migrate(args: argparse.Namespace, settings: Settings) -> int:
+    from ioc.store import database, migrate
+
+    settings.require("database_url")
+    with database.connect(settings.database_url, name="ioc migrate", autocommit=True) as conn:
+        if not args.check:
+            ran = migrate.migrate(conn)
+            print("\n".join(f"ran {name}" for name in ran) or "nothing to do: the database is up to date")
+            return 0
+        plan = migrate.plan(conn)
+    print(f"PostgreSQL {plan.postgres}, engine {plan.engine}")
+    print("\n".join(f"would run {step.name}" for step in plan.run) or "nothing to do: the database is up to date")
+    return 1 if plan.run else 0
+
+
+def _status(args: argparse.Namespace, settings: Settings) -> int:
+    from ioc.store import database, status
+
+    settings.require("database_url")
+    with database.connect(settings.database_url, name="ioc status", autocommit=True) as conn:
+        found = status.look(conn)
+    if args.json:
+        import orjson
+
+        print(orjson.dumps(found.as_json(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        _show(found)
+    return 1 if found.wrong else 0
+
+
+def _show(found: Status) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(_headline(found))
+    if found.processes:
+        console.print(_processes(found))
+    if found.feeds:
+        console.print(_feeds(found))
+    for line in _summary(found):
+        console.print(line)
+    for fault in found.wrong:
+        console.print(f"WRONG  {fault}", style="bold red", markup=False)
+    if not found.wrong:
+        console.print("All is well.", style="green")
+
+
+def _headline(found: Status) -> str:
+    engine = "TimescaleDB on " if found.engine == "timescale" else ""
+    return f"{engine}PostgreSQL {found.postgres}, {_size(found.store.bytes)}, at {found.at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _processes(found: Status) -> Table:
+    table = _table("process", "state", "running for", "last sign of life")
+    for p in found.processes:
+        table.add_row(_text(p.name), _text(p.state), _ago(p.up), _ago(p.age))
+    return table
+
+
+def _feeds(found: Status) -> Table:
+    table = _table("feed", "last message", "received", "stored", "duplicate", "quarantined", "ignored", "readings")
+    table.caption = "messages of the last hour: received = stored + duplicate + quarantined + ignored"
+    for f in found.feeds:
+        counts = (f.received, f.stored, f.duplicate, f.quarantined, f.ignored, f.readings)
+        table.add_row(_text(f.key), _ago(f.age), *(f"{n:,}" for n in counts), style="red" if f.silent else "")
+    totals = [f"{sum(column):,}" for column in zip(*(f[3:9] for f in found.feeds), strict=True)]
+    table.add_section()
+    table.add_row("all", "", *totals)
+    return table
+
+
+def _summary(found: Status) -> Iterator[str]:
+    counts = [f"{count} {name} ({new} not acknowledged)" for name, (count, new) in found.alarms.items()]
+    yield "Open alarms: " + (", ".join(counts) or "none")
+    mails = found.mails
+    yield f"Mails: {mails.waiting} waiting, {mails.failed} failed and {mails.sent} sent in the last day"
+    store = found.store
+    yield f"Store: {store.sensors:,} sensors, {store.series:,} series, {store.doubted:,} with a standing fault"
+    if store.hours_behind:
+        yield f"Rollups: {store.hours_behind:,} series-hours are being worked out"
+
+
+def _table(first: str, *others: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, caption_justify="left", pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _text(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _ago(span: timedelta | None) -> str:
+    from ioc.store.status import said
+
+    return "never" if span is None else said(span)
+
+
+def _size(count: int) -> str:
+    size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while size >= 1000 and len(units) > 1:
+        size /= 1000
+        units.pop(0)
+    return f"{size:.3g} {units[0]}"

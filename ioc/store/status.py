@@ -1,0 +1,180 @@
+"""The health of a running system, from the store alone: what `ioc status` shows, and what in it is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg.rows import class_row
+
+from ioc.errors import StoreError
+from ioc.store import migrate, process, queries
+from ioc.store.database import transaction
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ioc.store.database import Connection
+
+_BEAT = timedelta(seconds=60)  # a process says that it lives every few seconds
+_OVERDUE = timedelta(minutes=5)
+_PRIORITIES = {1: "critical", 2: "high", 3: "medium", 4: "low"}
+
+
+class Process(NamedTuple):
+    name: str
+    state: str
+    up: timedelta
+    age: timedelta  # of its last sign of life
+    why: str | None
+
+
+class Feed(NamedTuple):
+    """age of the last message (None: never heard); the rest are counts of the last hour."""
+
+    key: str
+    age: timedelta | None
+    silent_after: timedelta | None
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    ignored: int
+    readings: int
+    suspect: int
+
+    @property
+    def silent(self) -> bool:
+        return self.silent_after is not None and (self.age is None or self.age > self.silent_after)
+
+
+@dataclass(frozen=True, slots=True)
+class Mails:
+    waiting: int
+    overdue: timedelta | None  # of the oldest that should have gone
+    failed: int
+    sent: int
+
+
+class Store(NamedTuple):
+    bytes: int
+    sensors: int
+    series: int
+    hours_behind: int
+    doubted: int
+
+
+class Job(NamedTuple):
+    name: str
+    age: timedelta
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """One look at everything. alarms: priority name -> (open, of these not acknowledged)."""
+
+    at: datetime
+    engine: str
+    postgres: int
+    processes: list[Process]
+    feeds: list[Feed]
+    alarms: dict[str, tuple[int, int]]
+    mails: Mails
+    store: Store
+    jobs: list[Job]
+    wrong: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: durations in seconds, times ISO 8601."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def look(conn: Connection) -> Status:
+    """The state of everything now. Raises StoreAway, StoreError."""
+    sql = queries.load("status")
+    with transaction(conn):
+        plan = migrate.plan(conn)
+        if any(not step.name.startswith("views") for step in plan.run):
+            raise StoreError(f"the database is not ready, {len(plan.run)} steps are missing: run `ioc migrate`")
+        at = process.now(conn)
+        values = {"now": at}
+        alarms = conn.execute(sql["alarms"]).fetchall()
+        found = Status(
+            at=at, engine=plan.engine, postgres=plan.postgres,
+            processes=_rows(conn, Process, "processes", values), feeds=_rows(conn, Feed, "feeds", values),
+            alarms={_PRIORITIES[p]: (count, unacknowledged) for p, count, unacknowledged in alarms},
+            mails=_rows(conn, Mails, "mails", values)[0], store=_rows(conn, Store, "store", values)[0],
+            jobs=_rows(conn, Job, "jobs", values),
+        )  # fmt: skip
+    found.wrong.extend(faults(found))
+    return found
+
+
+def faults(status: Status) -> list[str]:
+    """What is wrong, one sentence each, the gravest first."""
+    return [*_processes(status), *_feeds(status), *_rest(status)]
+
+
+def _processes(status: Status) -> list[str]:
+    if not status.processes:
+        return ["no part of IOC has run on this database yet: start `ioc up`, or ingest, alerts and dashboards"]
+    late = [f"{p.name} gave its last sign of life {said(p.age)} ago" for p in status.processes if p.age > _BEAT]
+    bad = [
+        f"{p.name} says {p.state}" + (f": {p.why}" if p.why else "")
+        for p in status.processes
+        if p.age <= _BEAT and p.state != "ok"
+    ]
+    return late + bad
+
+
+def _feeds(status: Status) -> list[str]:
+    found = [
+        f"feed {f.key} is silent: " + (f"last heard {said(f.age)} ago" if f.age else "never heard")
+        for f in status.feeds
+        if f.silent
+    ]
+    found += [
+        f"feed {f.key} does not balance: {f.received} received"
+        for f in status.feeds
+        if f.received != f.stored + f.duplicate + f.quarantined + f.ignored
+    ]
+    return found
+
+
+def _rest(status: Status) -> list[str]:
+    found = [f"upkeep job {j.name!r}: {j.result or 'not done'}, {said(j.age)} ago" for j in status.jobs]
+    mails = status.mails
+    if mails.overdue and mails.overdue > _OVERDUE:
+        found.append(f"mail does not leave: {mails.waiting} wait, the oldest for {said(mails.overdue)}")
+    if mails.failed:
+        found.append(f"{mails.failed} mails failed in the last day")
+    return found
+
+
+def _rows(conn: Connection, kind: Any, query: str, values: dict[str, Any]) -> list[Any]:
+    with conn.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(queries.load("status")[query], values).fetchall()
+
+
+def said(span: timedelta) -> str:
+    """3 s, 12 min, 5 h, 9 days."""
+    seconds = max(span.total_seconds(), 0)
+    for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 86_400:.0f} days"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return round(value.total_seconds(), 3)
+    if hasattr(value, "_asdict"):
+        return _plain(value._asdict())
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value

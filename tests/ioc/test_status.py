@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from ioc import cli
+from ioc.store import status
+from tests.ioc.store_parts import add_series, clock, store
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def now(conn):
+    return clock(conn)
+
+
+@pytest.fixture
+def well(conn, now):
+    """A system in which all is well."""
+    for name in ("ingest", "alerts", "dashboards"):
+        conn.execute(
+            "INSERT INTO process (name, started_at, beat_at) VALUES (%s, %s, %s)", (name, now - timedelta(hours=2), now)
+        )
+    conn.execute("INSERT INTO feed (key, name, silent_after) VALUES ('air', '{}', '10 min')")
+    conn.execute("INSERT INTO feed_contact (feed_id, received_at) SELECT id, now() FROM feed WHERE key = 'air'")
+    conn.execute("""INSERT INTO ledger (feed_id, minute, received, stored, duplicate, quarantined)
+                    SELECT id, now() - interval '5 min', 1200, 1000, 150, 50 FROM feed WHERE key = 'air'""")
+
+
+@pytest.fixture
+def ioc(monkeypatch, capsys, database_url):
+    def run(*words):
+        monkeypatch.setenv("IOC_DATABASE_URL", database_url)
+        monkeypatch.setenv("COLUMNS", "140")
+        code = cli.main(["status", *words])
+        return code, capsys.readouterr().out
+
+    return run
+
+
+def wrong(conn):
+    return status.look(conn).wrong
+
+
+def test_a_system_in_order_is_one_screen_and_exit_code_0(well, ioc):
+    code, said = ioc()
+    assert code == 0, said
+    assert len(said.splitlines()) < 40
+    for part in ("ingest", "air", "1,200", "Open alarms: none", "PostgreSQL 18", "All is well."):
+        assert part in said
+
+
+def test_json_is_one_object_of_plain_values(well, conn, ioc):
+    code, said = ioc("--json")
+    found = json.loads(said)
+    assert (code, found["wrong"], found["engine"]) == (0, [], "plain")
+    air = next(f for f in found["feeds"] if f["key"] == "air")
+    assert (air["received"], air["stored"], air["silent_after"]) == (1200, 1000, 600)
+    assert 7190 < found["processes"][0]["up"] < 7300
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        (
+            "UPDATE process SET beat_at = now() - interval '3 min' WHERE name = 'ingest'",
+            "ingest gave its last sign of life 3 min ago",
+        ),
+        (
+            "UPDATE process SET state = 'waiting', detail = '{\"why\": \"no broker\"}' WHERE name = 'ingest'",
+            "ingest says waiting: no broker",
+        ),
+        ("UPDATE feed_contact SET received_at = now() - interval '3 h'", "feed air is silent: last heard 3 h ago"),
+        ("DELETE FROM feed_contact", "feed air is silent: never heard"),
+        ("DELETE FROM process", "no part of IOC has run"),
+        (
+            "INSERT INTO job VALUES ('quality', now(), '0', 'failed: disk full')",
+            "upkeep job 'quality': failed: disk full, 0 s ago",
+        ),
+        ("INSERT INTO job VALUES ('rollups', now() - interval '2 h', '0')", "upkeep job 'rollups': not done, 2 h ago"),
+    ],
+)
+def test_what_is_wrong_is_said_and_the_exit_code_is_1(well, conn, ioc, query, says):
+    conn.execute(query)
+    code, said = ioc()
+    assert code == 1
+    assert f"WRONG  {says}" in said
+    assert "All is well" not in said
+
+
+def test_mail_that_does_not_leave_or_failed_is_wrong(well, conn, now):
+    contact = conn.execute("INSERT INTO contact (key, name, email) VALUES ('a', 'A', 'a@b.c') RETURNING id").fetchone()[
+        0
+    ]
+    for seq, (state, due) in enumerate(
+        (("ready", now - 20 * MINUTE), ("ready", now + MINUTE), ("failed", now), ("sent", now))
+    ):
+        conn.execute(
+            """INSERT INTO outbox (id, contact_id, email, thread_key, seq, priority, message_id, subject, state, due_at)
+               VALUES (gen_random_uuid(), %s, 'a@b.c', 't', %s, 1, %s, 's', %s, %s)""",
+            (contact, seq, str(seq), state, due),
+        )
+    assert wrong(conn) == ["mail does not leave: 2 wait, the oldest for 20 min", "1 mails failed in the last day"]
+
+
+def test_open_alarms_are_counted_by_priority(well, conn, ioc):
+    conn.execute("INSERT INTO rule (key, kind, name, settings, priority) VALUES ('r', 'threshold', '{}', '{}', 1)")
+    for target, priority, acked in (("a", 1, None), ("b", 1, "now"), ("c", 3, None)):
+        conn.execute(
+            """INSERT INTO alarm (rule_id, rule_version, target, priority, event_start, opened_at, acked_at)
+               SELECT id, 1, %s, %s, now(), now(), %s FROM rule""",
+            (target, priority, acked),
+        )
+    assert "Open alarms: 2 critical (1 not acknowledged), 1 medium (1 not acknowledged)" in ioc()[1]
+
+
+def test_a_database_that_was_never_migrated_says_what_to_run(conn, ioc, capsys):
+    conn.execute("DROP TABLE schema_step")
+    assert ioc()[0] == 1
+    assert cli.main(["status"]) == 1
+    assert "run `ioc migrate`" in capsys.readouterr().err
+
+
+def test_markup_in_a_name_is_text(well, conn, ioc):
+    conn.execute("UPDATE process SET name = '[red]ingest[/red]' WHERE name = 'ingest'")
+    assert "[red]ingest[/red]" in ioc()[1]
+
+
+def test_it_counts_what_the_store_holds(well, conn, now):
+    store(conn, [(add_series(conn), now, 1.0)])
+    found = status.look(conn)
+    assert (found.store.sensors, found.store.series, found.store.hours_behind) == (1, 1, 0)
+    assert found.store.bytes > 1_000_000
