@@ -182,6 +182,17 @@ def address(url: str, default_ports: Mapping[str, int]) -> Address:
     return Address(parts.scheme, parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""))
 
 
+def named(name: str) -> str | None:
+    """A secret that a city folder refers to as `env:NAME`: the variable, or the text of the file in NAME_FILE."""
+    file = os.environ.get(f"{name}_FILE")
+    if file:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+    return os.environ.get(name)
+
+
 def data_home() -> Path:
     """Where this user's programs keep their data: $XDG_DATA_HOME, else ~/.local/share."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser())
