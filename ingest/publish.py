@@ -39,6 +39,7 @@ class Publisher:
         self.refused: dict[str, int] = {}
         self.why = "connecting"
         self._open: dict[int, str] = {}  # packet id -> topic
+        self._early: set[int] = set()  # acknowledged before `publish` had noted them as open
         self._room = threading.Condition()
         self._most = in_flight
         self._suspects: dict[str, int] = {}  # topic -> disconnections it was open at
@@ -60,10 +61,19 @@ class Publisher:
         with self._room:
             if not self._room.wait_for(lambda: len(self._open) < self._most, timeout):
                 raise BrokerError(f"the broker acknowledged nothing for {timeout:.0f} s ({self.why or 'connected'})")
-            info = self._client.publish(topic, payload, qos=1, retain=retain)
-            self._open[info.mid] = topic
-            self.sent += 1
+        self._send(topic, payload, retain=retain)
+        self.sent += 1
         return True
+
+    def _send(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        """Never called with `_room` held: paho calls `_on_publish`, which takes it, with a lock that this needs too."""
+        mid = self._client.publish(topic, payload, qos=1, retain=retain).mid
+        with self._room:
+            if mid in self._early:
+                self._early.discard(mid)
+                self.acknowledged += 1
+            else:
+                self._open[mid] = topic
 
     def wait(self, timeout: float = 30.0) -> None:
         """Until everything sent is acknowledged or refused. Raises BrokerError."""
@@ -94,7 +104,9 @@ class Publisher:
     def _on_publish(self, _client: Any, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
         with self._room:
             topic = self._open.pop(mid, None)
-            if topic is not None:
+            if topic is None:
+                self._early.add(mid)
+            else:
                 self.acknowledged += 1
                 self._suspects.pop(topic, None)
             self._room.notify_all()
@@ -119,10 +131,11 @@ class Publisher:
             self.refused[topic] = len(self._open) - len(waiting)
             self._open.clear()
             self._suspects.clear()
-            self._client = self._connect()
-            for message in waiting:
-                info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
-                self._open[info.mid] = message.topic
+            self._early.clear()
+        self._client = self._connect()
+        for message in waiting:
+            self._send(message.topic, message.payload, retain=message.retain)
+        with self._room:
             self._room.notify_all()
 
 
