@@ -172,8 +172,13 @@ class Poller:
         if not outcome.ok:
             log.warning("feed %s: %s", pull.key, outcome.detail or outcome.name)
         self._metrics.count(pull.key, outcome.name, outcome.size, time.monotonic() - began, ok=outcome.ok)
-        pull.said = {"outcome": outcome.name, "at": datetime.now(UTC).isoformat(timespec="seconds"), "bytes": outcome.size,
-                     "failures": 0 if outcome.ok else pull.failures + 1, "why": outcome.detail}  # fmt: skip
+        pull.said = {
+            "outcome": outcome.name,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "bytes": outcome.size,
+            "failures": 0 if outcome.ok else pull.failures + 1,
+            "why": outcome.detail,
+        }
         return outcome
 
     def _asked(self, pull: Pull) -> Outcome:

@@ -424,7 +424,7 @@ def test_the_bridge_brings_a_document_through_the_broker_and_says_so(server, tmp
         wait_for(lambda: heard.get("pull/gauge") == (DOCUMENT, 1), "the document came through the broker")
         wait_for(lambda: len(server.seen) >= 3, "it is asked for again, conditionally")
         assert all("If-None-Match" in headers for _, headers in server.seen[1:])
-        assert health.state()["ready"]
+        wait_for(lambda: health.state()["ready"], "the bridge says that it is ready")
         # A feed that is added is polled without a restart; large bodies travel gzipped.
         (city / "feeds" / "large.toml").write_text(feed("/large"))
         wait_for(lambda: "pull/large" in heard, "the added feed is polled")
