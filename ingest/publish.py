@@ -134,7 +134,7 @@ class Publisher:
             self._early.clear()
         self._client = self._connect()
         for message in waiting:
-            self._send(message.topic, message.payload, retain=message.retain)
+            self._send(message.topic, bytes(message.payload), retain=message.retain)
         with self._room:
             self._room.notify_all()
 

@@ -7,7 +7,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ioc.store import commands as store
+
 if TYPE_CHECKING:
+    import threading
+
+    from ioc.health import Health
     from ioc.settings import Settings
 
 
@@ -22,8 +27,20 @@ def register(commands: Any) -> None:
     schemas.add_argument("--out", type=Path, default=Path("schemas"), metavar="DIR", help="where to (schemas)")
     schemas.set_defaults(handler=_schemas)
 
-    migrate = commands.add_parser("migrate", help="bring the database at IOC_DATABASE_URL to this version")
-    migrate.set_defaults(handler=_migrate)
+    store.register(commands)
+
+    simulate = commands.add_parser("simulate", help="publish the sample city, with all that misbehaves on purpose")
+    simulate.add_argument("folder", nargs="?", type=Path, metavar="CITY", help="city folder (the sample city)")
+    simulate.add_argument("--schedule", action="store_true", help="only list when what goes wrong")
+    simulate.set_defaults(handler=_simulate)
+
+    backfill = commands.add_parser("backfill", help="load the sample city's past into the store")
+    backfill.add_argument("folder", nargs="?", type=Path, metavar="CITY", help="city folder (the sample city)")
+    backfill.add_argument("--days", type=int, default=14, metavar="N", help="days of history (14)")
+    backfill.add_argument(
+        "--progress", type=Path, metavar="FILE", help="keep how far it came here, and go on from there"
+    )
+    backfill.set_defaults(handler=_backfill)
 
     catcher = commands.add_parser(
         "mail-catcher", help="a local SMTP server that keeps mails instead of delivering them"
@@ -83,14 +100,25 @@ def _schemas(args: argparse.Namespace, _: Settings) -> int:
     return 0
 
 
-def _migrate(_: argparse.Namespace, settings: Settings) -> int:
-    from ioc.store import database, migrate
+def _simulate(args: argparse.Namespace, settings: Settings) -> int:
+    from ioc import compose_sample, service
+    from ioc.compose import sample_city
 
-    settings.require("database_url")
-    with database.connect(settings.database_url, name="ioc migrate", autocommit=True) as conn:
-        ran = migrate.migrate(conn)
-    print("\n".join(f"ran {name}" for name in ran) or "nothing to do: the database is up to date")
-    return 0
+    if args.schedule:
+        compose_sample.schedule()
+        return 0
+    return service.run("simulate", compose_sample.simulate, args.folder or sample_city(), settings)
+
+
+def _backfill(args: argparse.Namespace, settings: Settings) -> int:
+    from ioc import compose_sample, service
+    from ioc.compose import sample_city
+
+    def part(folder: Path, settings: Settings, stop: threading.Event, _: Health) -> None:
+        done = compose_sample.backfill(folder, settings, stop, args.progress, args.days)
+        print(f"{done.readings:,} readings, {done.start:%Y-%m-%d %H:%M} to {done.reached:%Y-%m-%d %H:%M} UTC")
+
+    return service.run("backfill", part, args.folder or sample_city(), settings)
 
 
 def _mail_catcher(args: argparse.Namespace, settings: Settings) -> int:

@@ -88,8 +88,8 @@ class Postgres:
         found, ours = version.read_text().strip(), _major()
         if found != ours:
             raise StartError(
-                f"{self.folder} was made by PostgreSQL {found}, this IOC brings {ours}. Save it with pg_dump from the IOC "
-                "that made it, or name another folder with --data DIR"
+                f"{self.folder} was made by PostgreSQL {found}, this IOC brings {ours}. Save it with pg_dump from the "
+                "IOC that made it, or name another folder with --data DIR"
             )
         _end_survivors(self.folder)
 

@@ -12,7 +12,7 @@ from ioc.up import before
 from ioc.up.folder import DataFolder, default
 from ioc.up.plan import Plan, Wishes
 from ioc.up.screen import Screen
-from ioc.up.supervisor import Stopped, Supervisor
+from ioc.up.supervisor import TICK, Stopped, Supervisor
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ioc.settings import Settings
     from ioc.up.child import Child
 
-_READY_SECONDS = 45.0
+_SLOW = 45.0  # seconds after which a part that is not ready is named
 
 
 def run(args: argparse.Namespace, settings: Settings, sample: Path) -> int:
@@ -54,20 +54,26 @@ class _Run:
     def __init__(self, plan: Plan, data: DataFolder, screen: Screen, *, backfill: bool) -> None:
         self._plan, self._data, self._screen = plan, data, screen
         self._keeper = Supervisor(data, screen.news)
-        self._wants_backfill = backfill and data.read("backfill.json").get("state") != "done"
+        self._waiting: list[Child] = []  # started, and not yet ready
+        self._started = 0.0
+        self._history: Child | None = None
+        self._wants_history = backfill and data.read("backfill.json").get("state") != "done"
 
     def run(self) -> int:
         self._keeper.listen()
         try:
             self._start()
-            self._keep()
+            while True:
+                self._keeper.turn(TICK)
+                self._announce()
+                self._follow_history()
         except Stopped:
-            pass
+            return 0
         finally:
             self._stop()
-        return 0
 
     def _start(self) -> None:
+        """Everything up to the parts themselves, step by step. Raises StartError."""
         with self._screen.step("city folder", "every file is sound"):
             _child_command(self._plan.check(), self._plan.settings.environment())
         for spec in self._plan.infrastructure():
@@ -77,37 +83,35 @@ class _Run:
             if self._plan.postgres:
                 self._plan.postgres.make_database()
             _child_command(self._plan.migrate(), self._plan.settings.environment())
-        started = time.monotonic()
-        specs = [*self._plan.services(), *self._plan.publishers()]
-        children = [self._keeper.start(spec) for spec in specs]
-        self._await(children, started)
+        self._started = time.monotonic()
+        self._waiting = [self._keeper.start(s) for s in (*self._plan.services(), *self._plan.publishers())]
 
-    def _await(self, children: list[Child], started: float) -> None:
-        """Show each as it gets ready; a slow or broken one does not keep the others from being used."""
-        waiting = list(children)
-        with self._screen.console.status("starting the parts ..."):
-            while waiting and time.monotonic() - started < _READY_SECONDS:
-                for child in [c for c in waiting if c.was_ready or c.spec.ready()]:
-                    child.was_ready = True
-                    waiting.remove(child)
-                    self._screen.done(child.spec.name, child.spec.where, time.monotonic() - started)
-                    if child.spec.name == "dashboards":
-                        self._screen.address(self._plan.settings.base_url)
-                self._keeper.turn(0.1)
-        for child in waiting:
-            self._screen.slow(child.spec.name, child.spec.log)
+    def _announce(self) -> None:
+        """Show each part as it gets ready; a slow or broken one does not keep the others from being used."""
+        seconds = time.monotonic() - self._started
+        for child in [c for c in self._waiting if c.was_ready or c.spec.ready()]:
+            child.was_ready = True
+            self._waiting.remove(child)
+            self._screen.done(child.spec.name, child.spec.where, seconds)
+            if child.spec.name == "dashboards":
+                self._screen.address(self._plan.settings.base_url, self._plan.shown_password)
+        if self._waiting and seconds > _SLOW:
+            for child in self._waiting:
+                self._screen.slow(child.spec.name, child.spec.log)
+                child.was_ready = True  # from now on it is only tended
+            self._waiting.clear()
 
-    def _keep(self) -> None:
-        if not self._wants_backfill:
-            self._keeper.keep()
-        started, child = time.monotonic(), self._keeper.start(self._plan.backfill())
-        while not child.done:
-            progress = self._data.read("backfill.json")
-            self._screen.history(int(progress.get("done", 0)), int(progress.get("total", 1)))
-            self._keeper.turn(0.5)
+    def _follow_history(self) -> None:
+        """Start the history once the live parts stand, and show how far it is."""
+        if not self._wants_history or {"ingest", "dashboards"} & {c.spec.name for c in self._waiting}:
+            return
+        self._history = self._history or self._keeper.start(self._plan.backfill())
         progress = self._data.read("backfill.json")
-        self._screen.history_done(time.monotonic() - started, int(progress.get("readings", 0)))
-        self._keeper.keep()
+        if not self._history.done:
+            self._screen.history(int(progress.get("done", 0)), int(progress.get("total", 1)))
+            return
+        self._wants_history = False
+        self._screen.history_done(time.monotonic() - self._started, int(progress.get("readings", 0)))
 
     def _stop(self) -> None:
         self._screen.pause()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import signal
 import sys
@@ -52,9 +53,11 @@ class Plan:
             smtp_url=settings.smtp_url or f"smtp://127.0.0.1:{self._smtp_port}",
             base_url=settings.base_url or f"http://{reachable(wishes.host)}:{wishes.port}",
             secret=settings.secret or self._remember("secret", lambda: secrets.token_urlsafe(32)),
+            password=settings.password or self._password(settings),
             http_host=wishes.host,
             http_port=wishes.port,
         )
+        self.shown_password = "" if loopback(wishes.host) or settings.password else self.settings.password
         data.write("machine.json", self._memory)
         (data.path / "machine.json").chmod(0o600)  # the database's password and the signing secret
 
@@ -128,8 +131,22 @@ class Plan:
             self._memory[f"{name}_port"] = free_port()
         return int(self._memory[f"{name}_port"])
 
+    def _password(self, settings: Settings) -> str:
+        """Whoever opens the screens to the network without a password gets one made."""
+        if loopback(self._wishes.host) or settings.auth:
+            return ""
+        return self._remember("password", lambda: secrets.token_urlsafe(9))
+
     def _remember(self, name: str, make: Callable[[], str]) -> str:
         return str(self._memory.setdefault(name, make()))
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def reachable(host: str) -> str:

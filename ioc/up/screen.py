@@ -42,10 +42,12 @@ class Screen:
     def slow(self, what: str, log: Path) -> None:
         self.console.print(f"  [yellow]…[/yellow] {what:<11} is not ready yet, see {escape(str(log))}")
 
-    def address(self, base: str) -> None:
+    def address(self, base: str, password: str = "") -> None:
         self.console.print(
             f"\n  Open [bold cyan]{base}/[/bold cyan]   the wall is at [bold cyan]{base}/wall[/bold cyan]"
         )
+        if password:
+            self.console.print(f"  Others in the network are asked for the password: [bold]{escape(password)}[/bold]")
         self.console.print("  [dim]Ctrl-C stops everything and keeps the data.[/dim]\n")
 
     def news(self, text: str) -> None:

@@ -74,11 +74,6 @@ class Supervisor:
         child.was_ready = True
         return True
 
-    def keep(self) -> None:
-        """Tend the children until someone asks to stop. Raises Stopped."""
-        while True:
-            self.turn(TICK)
-
     def turn(self, pause: float) -> None:
         """One look at every child, then a pause. Raises Stopped."""
         if self._asked:

@@ -230,7 +230,7 @@ def test_a_signal_stops_the_loop(keeper, data):
         keeper.listen()
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
         with pytest.raises(Stopped):
-            keeper.keep()
+            turn_until(keeper, lambda: False, "it is stopped")
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -247,7 +247,8 @@ keeper = Supervisor(data, print)
 deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"
 for name, code in (("part", "import signal; signal.pause()"), ("deaf", deaf)):
     keeper.start(Spec(name=name, command=[sys.executable, "-c", code], log=data.logs / "x.log"))
-keeper.keep()
+while True:
+    keeper.turn(0.05)
 """
 
 
