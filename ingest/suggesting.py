@@ -1,0 +1,59 @@
+"""`ioc feeds suggest`: messages from a file or the broker -> proposals on the screen or as files."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ingest import samples
+from ingest.suggest import Proposal, suggest
+from ioc.errors import IocError
+
+if TYPE_CHECKING:
+    from ingest.samples import Sample
+    import argparse
+
+    from ioc.settings import Settings
+
+_MOST = 5000  # messages listened to
+
+
+def command(args: argparse.Namespace, settings: Settings) -> int:
+    """Prints every proposal; with --save writes the files, never over one that is there."""
+    from ingest.feeds_commands import bare_folder
+    from ioc.config import folder as folders
+
+    folder = folders.load(args.city) if args.city else bare_folder()
+    if args.file is None and not args.listen:
+        raise IocError("name a file of messages, or --listen SECONDS")
+    found = samples.read(args.file, args.topic) if args.file else listen(settings, args.topic or "#", args.listen)
+    if not found:
+        raise IocError("not one message came")
+    proposals = suggest(found, folder, time.time_ns() // 1000)
+    for proposal in proposals:
+        _show(proposal)
+        if args.save:
+            _save(proposal, args)
+    print(f"{len(found)} messages, {len(proposals)} proposals")
+    return 0
+
+
+def listen(settings: Settings, topic: str, seconds: float) -> list[Sample]:
+    """What the broker brings in that time. Raises BrokerError."""
+    from ingest.listen import heard
+
+    return heard(settings, topic, seconds, _MOST)
+
+
+def _show(proposal: Proposal) -> None:
+    print(f"=== feeds/{proposal.key}.toml  ({proposal.confidence:.0%} sure, {proposal.messages} messages)")
+    print(proposal.toml)
+
+
+def _save(proposal: Proposal, args: argparse.Namespace) -> None:
+    target = args.save / f"{proposal.key}.toml"
+    if target.exists():
+        raise IocError(f"{target} is there already; remove it or choose another folder")
+    args.save.mkdir(parents=True, exist_ok=True)
+    target.write_text(proposal.toml, encoding="utf-8")
+    print(f"saved {target}\n")
