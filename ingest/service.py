@@ -21,7 +21,7 @@ from ingest.watch import Watch
 from ioc.city import AreaIndex
 from ioc.config import folder as folders
 from ioc.errors import StoreAway
-from ioc.store import database, process, registry, write
+from ioc.store import database, process, registry, upkeep, write
 
 if TYPE_CHECKING:
     import threading
@@ -124,10 +124,12 @@ class Service:
         committer = Committer(settings.database_url, first.limits, stop=stop)
         self.pipeline = Pipeline(Decoder(first.router, arrivals), committer, self._done)
         self.watch = Watch(settings, share, first, self)
+        self.keeper = upkeep.Keeper(settings.database_url, lambda: self.watch.plan.folder, stop)
 
     def run(self) -> None:
         """Receive until told to stop; then store what was decoded, acknowledge it and leave."""
         self.watch.start()
+        self.keeper.start()
         client, pipeline = self.client, self.pipeline
         try:
             while not self.stop.is_set():
@@ -142,6 +144,7 @@ class Service:
             pipeline.close()
             client.close()
             self.watch.join(5)
+            self.keeper.join(5)
             pipeline.committer.close()
 
     def adopt(self, made: Plan) -> None:

@@ -71,7 +71,8 @@ def run(conn: Connection, folder: CityFolder, now: datetime | None = None) -> bo
 def _do(conn: Connection, name: str, job: Job, task: Task) -> None:
     started = time.monotonic()
     try:
-        result = job(conn, task)
+        with translated():
+            result = job(conn, task)
     except IocError as error:
         if conn.closed:
             raise

@@ -69,11 +69,13 @@ def test_two_equal_readings_of_a_slow_series_are_not_stuck(conn, now):
 def test_a_step_steeper_than_the_metric_believes_keeps_the_value_from_rules_until_a_second_one_agrees(conn, now):
     series = add_series(conn, settings={"rate": 0.5})
     line(conn, series, now, [1.0, 1.1, 9.0])
+    assert usable(conn, series) == (False, "rate"), "before upkeep has seen it: a rule may look first"
     quality.run(conn, now)
-    assert usable(conn, series) == (False, "rate")
+    assert flags(conn, series) == {"rate"}
     line(conn, series, now + MINUTE, [9.1])
-    quality.run(conn, now + MINUTE)
     assert usable(conn, series) == (True, "")
+    quality.run(conn, now + MINUTE)
+    assert flags(conn, series) == set()
 
 
 def test_a_step_the_metric_believes_is_not_flagged(conn, now):
@@ -93,6 +95,10 @@ def test_silence_is_measured_against_the_declared_cadence(conn, now, where):
     quality.run(conn, now + 16 * MINUTE)
     assert flags(conn, series) == {"gap"}
     assert conn.execute("SELECT count FROM quality WHERE series_id = %s", (series,)).fetchone() == (3,)
+    heard = conn.execute(
+        "SELECT last = received_at FROM quality JOIN latest USING (series_id) WHERE series_id = %s", (series,)
+    )
+    assert heard.fetchone() == (True,), "silence rules must not take the flag for a sign of life"
     assert usable(conn, series) == (True, ""), "old is for the reader to judge"
 
 

@@ -61,7 +61,7 @@ WHERE l.time > %(now)s::timestamptz - interval '1 day' AND start.value = l.value
     ORDER BY r.time DESC);
 
 -- rate --
--- The newest step is steeper than the metric believes possible. A second reading at the new level settles it.
+-- The newest step is steeper than the metric believes possible, as in the view usable_latest.
 INSERT INTO fault
 SELECT l.series_id, 'rate', l.time, l.time, 1, before.value::text || ' to ' || l.value::text
 FROM latest l
@@ -76,9 +76,10 @@ WHERE l.time > %(now)s::timestamptz - interval '1 day'
       * greatest(extract(epoch FROM l.time - before.time), 1) / 60;
 
 -- gap --
--- Silent for three times the declared time between readings, or ten times the learned one.
+-- Silent for three times the declared time between readings, or ten times the learned one. Its `last` is when the series
+-- was last heard, as with every other kind: silence rules rely on it.
 INSERT INTO fault
-SELECT l.series_id, 'gap', l.received_at + x.expected, %(now)s,
+SELECT l.series_id, 'gap', l.received_at + x.expected, l.received_at,
     floor(extract(epoch FROM %(now)s::timestamptz - l.received_at) / extract(epoch FROM x.expected)),
     'expected every ' || x.expected::text
 FROM latest l
