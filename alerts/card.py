@@ -1,0 +1,249 @@
+"""One alarm as a mail says it: rows of the store -> phrases in the reader's language and zone. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from ioc.config.types import parse_duration, say
+from ioc.language import age, local_clock, local_date, local_time, number, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from ioc.language import Words
+
+Row = dict[str, Any]
+COLOURS = {1: "#b42318", 2: "#b54708", 3: "#8a6100", 4: "#175cd3", 0: "#027a48"}  # text on white: contrast above 4.5
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+
+
+class Reader(NamedTuple):
+    """For whom: language, zone, what links start with, and the time it is written."""
+
+    language: str
+    zone: ZoneInfo
+    base_url: str
+    now: datetime
+
+    @property
+    def words(self) -> Words:
+        return words("alerts", self.language)
+
+    def value(self, value: float | None, row: Row) -> str:
+        text = number(value, row["decimals"], self.language)
+        return f"{text} {clean(row['unit'])}".strip()
+
+    def duration(self, length: timedelta) -> str:
+        return age(length.total_seconds(), self.language)
+
+    def link(self, alarm_id: int) -> str:
+        return f"{self.base_url.rstrip('/')}/alarms/{alarm_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """word: severity or RESOLVED; headline: what and how much; facts and advice: (label, text); near: (text, link)."""
+
+    id: int
+    link: str
+    over: bool
+    priority: int
+    word: str
+    colour: str
+    rule: str
+    headline: str
+    place: str
+    since: str
+    utc: str
+    value: str
+    facts: tuple[tuple[str, str], ...]
+    advice: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    changes: tuple[str, ...]
+    near: tuple[tuple[str, str], ...]
+
+    @property
+    def subject(self) -> str:
+        """As after the severity word in a subject line."""
+        return short(f"{self.headline} \N{EN DASH} {self.place}", 100) + f" (#{self.id})"
+
+
+def clean(text: object, most: int = 120) -> str:
+    """Text from a feed or folder, safe in a header and a line: no line breaks, no control or direction marks."""
+    return short(" ".join(_CONTROL.sub(" ", str(text)).split()), most)
+
+
+def short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def card(
+    row: Row,
+    reader: Reader,
+    *,
+    reasons: frozenset[str] = frozenset(),
+    changes: Sequence[Row] = (),
+    near: Sequence[Row] = (),
+    told: Sequence[str] = (),
+    trend: tuple[float | None, int] = (None, 0),
+) -> Card:
+    """Everything a mail says about one alarm."""
+    over = row["condition"] == "false"
+    word = reader.words["state.resolved" if over else f"priority.{row['priority']}"]
+    if "flapping" in reasons and row["flapping"]:
+        word = reader.words["state.flapping"]
+    return Card(
+        id=row["id"], link=reader.link(row["id"]), over=over, priority=row["priority"], word=word,
+        colour=COLOURS[0 if over else row["priority"]], rule=clean(say(row["rule_name"], reader.language)),
+        headline=headline(row, reader), place=place(row, reader.language), since=_local(row["event_start"], reader),
+        utc=_utc(row["event_start"], reader), value=_value(row, reader), facts=tuple(_facts(row, reader, trend)),
+        advice=tuple(_advice(row, reader, told)), notes=tuple(_notes(row, reader, reasons)),
+        changes=tuple(_change(c, row, reader) for c in changes), near=tuple(_near(n, reader) for n in near),
+    )  # fmt: skip
+
+
+def headline(row: Row, reader: Reader) -> str:
+    """What, and its value against the limit: "Water level 1.62 m > 1.50 m"."""
+    say_, over = reader.words, row["condition"] == "false"
+    name = clean(say(row["rule_name"], reader.language), 60)
+    if row["kind"] == "silence":
+        share = row["share"] if not row["sensor_id"] else ""
+        silent = say_["text.silent_feed"].format(share=share) if share else _silence(row, reader)
+        return f"{name}: {say_['text.heard'] if over else silent}"
+    if row["kind"] == "events":
+        key = "text.event_over" if over else "text.event"
+        return say_[key].format(title=clean(row["event_title"] or name))
+    if row["kind"] == "stuck":
+        return f"{what(row, reader.language)}: {say_['text.fault_gone' if over else 'text.stuck']}"
+    relation = {(1, False): ">", (-1, False): "<", (1, True): "\u2264", (-1, True): "\u2265"}[row["direction"], over]
+    return f"{what(row, reader.language)} {_value(row, reader)} {relation} {reader.value(row['threshold'], row)}"
+
+
+def what(row: Row, language: str) -> str:
+    """The metric's name, or its key where it has none."""
+    return clean(say(row["metric_name"] or {}, language) or row["metric"] or say(row["rule_name"], language), 60)
+
+
+def place(row: Row, language: str) -> str:
+    """Sensor (or feed) and area."""
+    names = [say(row[key] or {}, language) for key in ("sensor_name", "area_name")]
+    if not names[0]:
+        names[0] = say(row["feed_name"] or {}, language) if row["kind"] != "events" else ""
+    return ", ".join(clean(n, 60) for n in dict.fromkeys(names) if n) or clean(row["target"])
+
+
+def _silence(row: Row, reader: Reader) -> str:
+    return reader.words["text.silent"].format(duration=reader.duration(reader.now - row["event_start"]))
+
+
+def _value(row: Row, reader: Reader) -> str:
+    """While it stands the newest value, where that is beyond the limit; else the one that began or ended it."""
+    if row["series_id"] is None:
+        return ""
+    latest, limit = row["latest_value"], row["threshold"]
+    beyond = latest is not None and limit is not None and (latest - limit) * row["direction"] > 0
+    return reader.value(latest if beyond and row["condition"] != "false" else row["value"], row)
+
+
+def _now(row: Row, reader: Reader) -> str:
+    """The newest value, and when it was measured."""
+    if row["latest_time"] is None:
+        return reader.value(row["value"], row)
+    return f"{reader.value(row['latest_value'], row)} ({local_clock(row['latest_time'], reader.zone)})"
+
+
+def _facts(row: Row, reader: Reader, trend: tuple[float | None, int]) -> list[tuple[str, str]]:
+    label, over = reader.words, row["condition"] == "false"
+    found = [("label.where", place(row, reader.language))]
+    if row["kind"] == "threshold":
+        found += [("label.now", f"{what(row, reader.language)} {_now(row, reader)}"),
+                  ("label.limit", reader.value(row["threshold"], row)),
+                  ("label.worst", reader.value(row["peak"], row))]  # fmt: skip
+        if row["clear"] is not None and row["clear"] != row["raise"] and not over:
+            found.append(("label.clears", reader.value(row["clear"], row)))
+    found.append(("label.since", f"{_local(row['event_start'], reader)} ({_utc(row['event_start'], reader)})"))
+    end = row["event_end"] or reader.now
+    lasted = reader.duration(end - row["event_start"])
+    found.append(("label.lasted", label["text.over"].format(duration=lasted) if over else lasted))
+    if row["kind"] == "threshold" and not over:
+        found.append(("label.trend", _trend(row, reader, trend)))
+    return [(label[key], text) for key, text in found]
+
+
+def _trend(row: Row, reader: Reader, trend: tuple[float | None, int]) -> str:
+    slope, readings = trend
+    if slope is None or readings < 3:
+        return reader.words["text.no_trend"]
+    rate = number(abs(slope), row["decimals"], reader.language)
+    if not rate.strip("0.,"):
+        return reader.words["text.steady"]
+    rate = f"{rate} {clean(row['unit'])}".strip()
+    return reader.words["text.rising" if slope > 0 else "text.falling"].format(rate=rate)
+
+
+def _advice(row: Row, reader: Reader, told: Sequence[str]) -> list[tuple[str, str]]:
+    """The rule's own words: an alarm without an action is none."""
+    rule, label = row["settings"], reader.words
+    within = parse_duration(rule["respond_within"])
+    due = label["text.until"].format(time=_local(row["event_start"] + within, reader))
+    found = [
+        ("action", _said(rule, "action", reader)),
+        ("respond", f"{reader.duration(within)} ({due})"),
+        ("consequence", _said(rule, "consequence", reader)),
+        ("cause", _said(rule, "cause", reader)),
+        ("source", clean(rule.get("source", ""), 200)),
+        ("told", ", ".join(clean(n, 60) for n in told) or label["text.nobody"]),
+    ]
+    if row["condition"] == "false":
+        found = found[-1:]
+    return [(label[f"label.{key}"], text) for key, text in found if text]
+
+
+def _said(rule: Row, key: str, reader: Reader) -> str:
+    return clean(say(rule.get(key) or {}, reader.language), 400)
+
+
+def _notes(row: Row, reader: Reader, reasons: frozenset[str]) -> list[str]:
+    text = reader.words
+    found = []
+    if row["condition"] == "nodata" and row["latest_time"] is not None:
+        found.append(text["text.nodata"].format(age=reader.duration(reader.now - row["latest_time"])))
+    if "flapping" in reasons and row["flapping"]:
+        found.append(text["text.flapping"])
+    if "reminder" in reasons:
+        found.append(text["text.reminder"])
+    if row["detected_late"]:
+        found.append(text["text.late"])
+    if row["close_reason"] and row["close_reason"].startswith("rule"):
+        found.append(text["text.closed_because"].format(reason=text[f"reason.{row['close_reason']}"]))
+    return found
+
+
+def _change(change: Row, row: Row, reader: Reader) -> str:
+    said = reader.words[f"change.{change['kind']}"].format(actor=clean(change["actor"], 60))
+    value = f", {reader.value(change['value'], row)}" if change["value"] is not None and row["series_id"] else ""
+    note = f": {clean(change['note'], 160)}" if change["note"] and change["actor"] != "ioc" else ""
+    return f"{local_clock(change['at'], reader.zone)} {said}{value}{note}"
+
+
+def _near(row: Row, reader: Reader) -> tuple[str, str]:
+    who = say(row["sensor_name"] or row["feed_name"] or {}, reader.language)
+    value = f" {reader.value(row['value'], row)}" if row["value"] is not None and row["unit"] else ""
+    word = reader.words[f"priority.{row['priority']}"]
+    return f"{word}: {clean(say(row['rule_name'], reader.language))}{value}, {clean(who)}", reader.link(row["id"])
+
+
+def _local(when: datetime, reader: Reader) -> str:
+    return local_time(when, reader.zone, reader.language)
+
+
+def _utc(when: datetime, reader: Reader) -> str:
+    """The date only where it is another one than the local."""
+    utc = ZoneInfo("UTC")
+    same = local_date(when, utc, reader.language) == local_date(when, reader.zone, reader.language)
+    text = local_clock(when, utc) if same else local_time(when, utc, reader.language)
+    return reader.words["text.utc"].format(time=text)

@@ -1,0 +1,179 @@
+"""Cards and pictures -> the bytes of one mail. Pure: the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from alerts.card import clean, short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from alerts.card import Card, Reader
+
+ROWS = 40  # of a table; the rest is counted
+_BLANK = re.compile(r"\n{3,}")
+
+
+class Picture(NamedTuple):
+    cid: str
+    alt: str
+    png: bytes
+
+
+class From(NamedTuple):
+    """Who mails come from: an address, a role's name, and where answers go."""
+
+    address: str
+    name: str
+    reply_to: str | None = None
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2] or "localhost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What makes this one mail: its id, thread, recipient, time."""
+
+    message_id: str
+    root: str | None
+    previous: str | None
+    to_name: str
+    to_address: str
+    at: datetime
+    sender: From
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    cards: Sequence[Card]
+    total: int  # alarms, also those that are not listed
+    critical: int = 0
+    flood: bool = False
+    chart: Picture | None = None
+    map: Picture | None = None
+    missing: Sequence[str] = field(default_factory=tuple)
+
+
+def subject(content: Content, reader: Reader) -> str:
+    """Severity or RESOLVED first, then what, value against limit, where."""
+    first = content.cards[0]
+    if content.flood:
+        text = reader.words["group.flood"].format(n=content.total, critical=content.critical)
+    elif content.total > 1:
+        key = "group.resolved" if all(card.over for card in content.cards) else "group.subject"
+        text = reader.words[key].format(n=content.total, first=first.headline)
+    else:
+        text = first.subject
+    return clean(f"[{first.word}] {text}", 150)
+
+
+def build(content: Content, envelope: Envelope, reader: Reader) -> tuple[str, bytes, bytes]:
+    """(subject, the mail, the same as text only)."""
+    title = subject(content, reader)
+    text, html = _render(content, reader, title)
+    full = _headers(envelope, reader, title, content)
+    full.set_content(text, cte="quoted-printable")
+    full.add_alternative(html, subtype="html", cte="quoted-printable")
+    related = full.get_payload()[1]  # type: ignore[index]
+    for picture in (content.chart, content.map):
+        if picture is not None:
+            name = f"{picture.cid.partition('.')[0]}.png"
+            related.add_related(  # type: ignore[union-attr]
+                picture.png, "image", "png", cid=f"<{picture.cid}>", filename=name, disposition="inline"
+            )
+    _fix_boundaries(full, envelope.message_id)
+    plain = _headers(envelope, reader, title, content)
+    plain.set_content(text, cte="quoted-printable")
+    return title, full.as_bytes(), plain.as_bytes()
+
+
+def notice(title: str, text: str, envelope: Envelope, reader: Reader) -> bytes:
+    """A plain mail about the system itself."""
+    message = _headers(envelope, reader, clean(title, 150), None)
+    message.set_content(text + "\n\n-- \n" + reader.words["text.why"] + "\n", cte="quoted-printable")
+    return message.as_bytes()
+
+
+def _render(content: Content, reader: Reader, title: str) -> tuple[str, str]:
+    shown = content.cards[:ROWS]
+    more = reader.words["text.more"].format(n=content.total - len(shown)) if content.total > len(shown) else ""
+    first = shown[0]
+    name = "one" if content.total == 1 else "many"
+    values: dict[str, Any] = {
+        "say": reader.words, "language": reader.language, "title": title, "cards": shown, "card": first, "more": more,
+        "note": reader.words["group.flood_note"] if content.flood else "", "base_url": reader.base_url.rstrip("/"),
+        "chart": content.chart, "map": content.map, "missing": content.missing,
+        "foot": [f"{first.rule} (#{first.id})"] if name == "one" else [],
+        "preview": _preview(first),
+    }  # fmt: skip
+    text = _templates().get_template(f"{name}.txt").render(values)
+    html = _templates().get_template(f"{name}.html").render(values)
+    return _BLANK.sub("\n\n", text).strip() + "\n", html
+
+
+def _preview(card: Card) -> str:
+    """The line that a phone shows under the subject: what to do."""
+    action = card.advice[0][1] if card.advice and not card.over else ""
+    return short(" \N{MIDDLE DOT} ".join(text for text in (action, card.since) if text), 120)
+
+
+@cache
+def _templates() -> Environment:
+    """HTML is escaped, always; text needs no escaping."""
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    escape = select_autoescape(["html"], default=False)
+    return Environment(
+        loader=loader, autoescape=escape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def _headers(envelope: Envelope, reader: Reader, title: str, content: Content | None) -> EmailMessage:
+    message = EmailMessage(policy=SMTP)
+    message["Date"] = format_datetime(envelope.at)
+    message["Message-ID"] = envelope.message_id
+    message["From"] = _address(envelope.sender.name, envelope.sender.address)
+    message["To"] = _address(envelope.to_name, envelope.to_address)
+    if envelope.sender.reply_to:
+        message["Reply-To"] = envelope.sender.reply_to
+    message["Subject"] = title
+    if envelope.root:
+        message["In-Reply-To"] = envelope.previous or envelope.root
+        message["References"] = " ".join(dict.fromkeys([envelope.root, envelope.previous or envelope.root]))
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message["List-Id"] = f"IOC alarms <alarms.{envelope.sender.domain}>"
+    message["Content-Language"] = reader.language
+    message["X-IOC-Kind"] = envelope.kind
+    if content is not None:
+        message["X-IOC-Alarm-Id"] = ", ".join(str(card.id) for card in content.cards[:20])
+        message["X-IOC-Severity"] = str(min(card.priority for card in content.cards))
+        message["X-IOC-State"] = "resolved" if all(card.over for card in content.cards) else "raised"
+        message["Importance"] = "high" if message["X-IOC-Severity"] in ("1", "2") else "normal"
+    return message
+
+
+def _address(name: str, address: str) -> Address:
+    user, _, domain = address.rpartition("@")
+    return Address(clean(name, 80), user, domain)
+
+
+def _fix_boundaries(message: EmailMessage, message_id: str) -> None:
+    """Boundaries from the id, not from chance: the same mail is the same bytes."""
+    token = re.sub(r"[^0-9a-zA-Z]", "", message_id)[:40]
+    for number, part in enumerate(p for p in message.walk() if p.is_multipart()):
+        part.set_boundary(f"=_{token}_{number}")
