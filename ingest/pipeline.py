@@ -20,6 +20,7 @@ from ioc.store import database, write
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ingest.batch import Mark
     from ingest.client import Message
     from ingest.commit import Limits
     from ingest.ledger import Counts
@@ -34,6 +35,7 @@ MOST_BYTES = 32 << 20
 _AGE = 0.05  # seconds a batch waits for company
 _QUIET = 0.005  # seconds of silence after which a batch of some size goes: the broker's window may be full
 _SOME = 20  # mosquitto's window for MQTT 3.1.1
+UNUSABLE = frozenset({"not_a_number", "bad_unit", "bad_place", "bad_time"})  # dropped values that are somebody's fault
 _SLOWEST_RETRY = 5.0  # seconds between attempts while the database is away
 
 
@@ -67,18 +69,21 @@ class Decoder:
         else:
             self._kept(batch, mark, message, route.feed.id, received, arrived=arrived)
 
-    def _undo(self, batch: Batch, mark: tuple[int, ...], message: Message, feed_id: int, fate: int) -> None:
-        batch.undo(mark)  # type: ignore[arg-type]
+    def _undo(self, batch: Batch, mark: Mark, message: Message, feed_id: int, fate: int) -> None:
+        batch.undo(mark)
         batch.end(message, feed_id, fate, 0)
 
     def _kept(
-        self, batch: Batch, mark: tuple[int, ...], message: Message, feed: int, received: int, *, arrived: bool
+        self, batch: Batch, mark: Mark, message: Message, feed: int, received: int, *, arrived: bool
     ) -> None:
-        number, rows = len(batch), len(batch.slot) - mark[0]
+        number, rows = len(batch), len(batch.slot) - mark.rows
         if arrived:
             batch.arrivals.append((number, self.arrivals.note(message, received), received))
         if rows or batch.mark()[1:4] != mark[1:4]:
             batch.end(message, feed, OPEN, rows)
+        elif bad := [why for _, why in batch.dropped[mark.dropped :] if why in UNUSABLE]:
+            self._undo(batch, mark, message, feed, QUARANTINED)  # a mapping that fits nothing must be seen
+            batch.refusals.append(Refusal(number, bad[0], "no value of the message can be used"))
         else:
             batch.end(message, feed, IGNORED, 0)
             batch.ignored.append((number, "nothing_to_store"))
