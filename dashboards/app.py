@@ -33,7 +33,7 @@ class App(Dash):
 
     context: Context
 
-    def interpolate_index(self, **parts: Any) -> str:
+    def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
         """Every desk page's HTML."""
         language, folder = viewer.language(), self.context.folder
         return wall.TEMPLATES.get_template("desk.html").render(
@@ -45,6 +45,7 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
     """The whole ASGI application. lifespan: an async context manager around its life."""
     use(context)
     context.hub.say("hello", orjson.dumps({"type": "hello", "build": wall.build()}).decode())
+
     @asynccontextmanager
     async def living(server: FastAPI) -> AsyncIterator[None]:
         async with lifespan():
@@ -53,9 +54,9 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
 
     server = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None)
     server.include_router(router)
-    app = App("dashboards", server=server, use_pages=True, pages_folder="", use_async=True, update_title=None,
-              assets_folder=str(wall.ASSETS), suppress_callback_exceptions=True, include_pages_meta=False,
-              title="IOC")  # fmt: skip
+    options: Any = {"use_pages": True, "pages_folder": "", "use_async": True, "update_title": None, "title": "IOC",
+                    "suppress_callback_exceptions": True, "include_pages_meta": False}  # fmt: skip
+    app = App("dashboards", server=server, assets_folder=str(wall.ASSETS), **options)  # type: ignore[arg-type]
     app.context = context
     _register_pages()
     app.layout = shell.layout
@@ -66,12 +67,13 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
 
 
 def _register_pages() -> None:
+    register: Any = dash.register_page  # its annotations are not the truth
     for name in plugins.names("dashboards.pages"):
         page = plugins.load("dashboards.pages", name)
         for path in page.PATHS:
             parts = {"path_template": path} if "<" in path else {"path": path}
             module = f"dashboards.pages.{name}" + (f".{len(path)}" if path != page.PATHS[0] else "")
-            dash.register_page(module, layout=page.layout, name=name, order=page.ORDER, title="IOC", **parts)
+            register(module, layout=page.layout, name=name, order=page.ORDER, title="IOC", **parts)
 
 
 def _csp(app: App) -> str:
@@ -80,7 +82,8 @@ def _csp(app: App) -> str:
 
 async def _warm(server: FastAPI) -> None:
     """One request to ourselves: Dash registers its routing callbacks only at the first one, and a page that comes
-    back after a restart may ask for a callback before any page."""
+    back after a restart may ask for a callback before any page.
+    """
     scope = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b"", "root_path": "",
              "headers": [(b"host", b"localhost")], "scheme": "http", "server": ("localhost", 80),
              "client": ("127.0.0.1", 0), "http_version": "1.1", "asgi": {"version": "3.0"}}  # fmt: skip

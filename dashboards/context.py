@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,7 +34,7 @@ class Context:
     keys: Keys
     pool: ConnectionPool[Connection]
     health: Health
-    caches: dict[str, Any] = field(default_factory=dict)
+    caches: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> CityFolder:
@@ -47,6 +48,14 @@ class Context:
     async def read(self, what: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run a store function that takes a connection, in a thread and a transaction. Raises StoreAway, StoreError."""
         return await asyncio.to_thread(self._read, what, args, kwargs)
+
+    async def shared(self, name: str, seconds: float, what: Callable[..., T]) -> T:
+        """The same read for everybody, at most once in `seconds`."""
+        at, value = self.caches.get(name, (0.0, None))
+        if time.monotonic() - at > seconds:
+            value = await self.read(what)
+            self.caches[name] = (time.monotonic(), value)
+        return value  # type: ignore[no-any-return]
 
     def _read(self, what: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         with database.transaction(self.pool) as conn:

@@ -113,12 +113,16 @@ def _may(role: Role, path: str) -> bool:
 
 async def _ask(scope: Scope, receive: Receive, send: Send) -> None:
     """A person is sent to the login page, a program is told 401."""
-    wants_page = scope["type"] == "http" and scope["method"] == "GET" and not scope["path"].startswith(("/api", "/_dash"))
+    wants_page = (
+        scope["type"] == "http" and scope["method"] == "GET" and not scope["path"].startswith(("/api", "/_dash"))
+    )
     if not wants_page:
         await _refuse(scope, receive, send, 401, b"log in first\n")
         return
-    await send({"type": "http.response.start", "status": 303,
-                "headers": [(b"location", f"/login?next={quote(scope['path'])}".encode()), (b"content-length", b"0")]})  # fmt: skip
+    to = f"/login?next={quote(scope['path'])}".encode()
+    await send(
+        {"type": "http.response.start", "status": 303, "headers": [(b"location", to), (b"content-length", b"0")]}
+    )
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -160,7 +160,9 @@ async def the_wall(request: Request, scene: str = "") -> Response:
     answer = wall.page(current().folder, scene)
     key = request.query_params.get("key", "")
     if key and current().keys.display_holds(key):
-        answer.set_cookie(guard.DISPLAY, key, max_age=10 * _YEAR, httponly=True, samesite="strict", secure=_https(request))
+        answer.set_cookie(
+            guard.DISPLAY, key, max_age=10 * _YEAR, httponly=True, samesite="strict", secure=_https(request)
+        )
     return answer
 
 

@@ -94,7 +94,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise StartError(f"port {port} on {host} is taken: set IOC_HTTP_PORT to a free one ({error.strerror})") from error
+        raise StartError(
+            f"port {port} on {host} is taken: set IOC_HTTP_PORT to a free one ({error.strerror})"
+        ) from error
     return listener
 
 
@@ -149,7 +151,7 @@ def _watch(folder: Path, live: Live, settings: Settings, stop: threading.Event) 
 
 
 async def _until(stop: threading.Event, server: uvicorn.Server) -> None:
-    while not stop.is_set():
+    while not stop.is_set():  # noqa: ASYNC110  a thread's event cannot be awaited
         await asyncio.sleep(0.1)
     server.should_exit = True
 

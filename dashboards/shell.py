@@ -9,6 +9,7 @@ from dash import dcc, html
 
 from dashboards import viewer
 from dashboards.context import current
+from dashboards.parts import aria
 from ioc import plugins
 from ioc.config.types import say
 from ioc.language import LANGUAGES, words
@@ -30,7 +31,7 @@ def layout() -> Component:
             html.Header(
                 [
                     html.A(title, href="/", id="home"),
-                    html.Nav(_links(said), **{"aria-label": said["nav.pages"]}),
+                    html.Nav(_links(said), **aria(label=said["nav.pages"])),
                     html.Div(_right(language, said), id="right"),
                 ],
                 id="bar",
@@ -52,14 +53,14 @@ def _links(said: dict[str, str]) -> list[Component]:
 
 def _right(language: str, said: dict[str, str]) -> list[Any]:
     choices = [
-        html.A(code.upper(), href=f"/language/{code}", title=name, lang=code, className="here" if code == language else "",
-               **({"aria-current": "true"} if code == language else {}))
+        html.A(code.upper(), href=f"/language/{code}", title=name, lang=code, className="here" * (code == language))
         for code, name in LANGUAGES.items()
     ]  # fmt: skip
+    leave = html.Form(html.Button(said["nav.logout"]), method="post", action="/logout")
     return [
         html.Span([html.I(), html.Span(said["pill.connecting"], id="pill-text", className="num")], id="pill",
                   className="pill late", role="status"),
         html.Span([html.Span("--:--:--", id="clock", className="num"), html.Small(" ", id="date")], id="time"),
-        html.Nav(choices, id="languages", **{"aria-label": said["nav.language"]}),
-        *([html.Form(html.Button(said["nav.logout"]), method="post", action="/logout")] if current().keys.locked else []),
+        html.Nav(choices, id="languages", **aria(label=said["nav.language"])),
+        *([leave] if current().keys.locked else []),
     ]  # fmt: skip

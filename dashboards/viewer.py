@@ -19,7 +19,7 @@ class Viewer:
     name: str = ""  # what a proxy in front says of the user; fills in who acknowledged
 
 
-CURRENT: ContextVar[Viewer] = ContextVar("viewer", default=Viewer())
+CURRENT: ContextVar[Viewer] = ContextVar("viewer", default=Viewer())  # noqa: B039  frozen
 
 
 def language() -> str:

@@ -43,7 +43,9 @@ def page_facts(folder: CityFolder, **more: Any) -> str:
     language = viewer.language()
     said = {**words("ioc", language), **words("dashboards", language)}
     facts = {"language": language, "words": said, "build": build(), **city_facts(folder), **more}
-    return orjson.dumps(facts).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return (
+        orjson.dumps(facts).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    )
 
 
 def city_facts(folder: CityFolder) -> dict[str, Any]:

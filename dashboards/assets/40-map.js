@@ -22,14 +22,16 @@ IOC.Map = class {
     const view = IOC.facts.map, k = this.scale();
     this.areas = areas; this.areaIndex = new Map(areas.features.map((f, i) => [f.properties.key, i]));
     this.map = new maplibregl.Map({container: this.element, style: {version: 8, sources: {}, layers: [{id: 'ground', type: 'background', paint: {'background-color': '#08121d'}}]},
-      center: view.center, zoom: view.zoom + Math.log2(k) + (this.narrow() ? -0.9 : 0), attributionControl: false, fadeDuration: 0, dragRotate: false, pitchWithRotate: false,
+      center: view.center, zoom: view.zoom + Math.log2(k), attributionControl: false, fadeDuration: 0, dragRotate: false, pitchWithRotate: false,
       touchPitch: false, maxTileCacheSize: 64, interactive: true, renderWorldCopies: false, localIdeographFontFamily: false});
+    this.fit(view.zoom + Math.log2(k));
     this.map.touchZoomRotate.disableRotation(); this.map.keyboard.disableRotation();
     if (!this.wall) this.map.addControl(new maplibregl.NavigationControl({showCompass: false}), 'top-right');
     this.map.getCanvas().setAttribute('aria-label', IOC.word('map.label'));
     this.map.on('load', () => {
       this.map.addSource('base', {type: 'geojson', data: base, tolerance: 0.2});
       this.map.addSource('areas', {type: 'geojson', data: areas});
+      this.map.addSource('area-names', {type: 'geojson', data: IOC.Map.collection(areas.features.map(f => ({type: 'Feature', properties: f.properties, geometry: {type: 'Point', coordinates: IOC.Map.middle(f.geometry)}})))});
       for (const name of ['still', 'moving']) this.map.addSource(name, {type: 'geojson', data: IOC.Map.collection([]), tolerance: 0});
       this.layers(); this.ready = true;
       if (IOC.live.points) { this.registry(); this.update({whole: true}); }
@@ -38,9 +40,26 @@ IOC.Map = class {
     new ResizeObserver(() => { if (this.map) { this.map.resize(); if (this.ready && this.scale() !== this.k) { this.unlayer(); this.layers(); } } }).observe(this.element);
   }
 
-  narrow() { return this.element.clientWidth < 600; }
+  // The whole city, however small its box; never closer than the city folder says.
+  fit(closest) {
+    const box = new maplibregl.LngLatBounds(), walk = x => typeof x[0] === 'number' ? box.extend(x) : x.forEach(walk);
+    this.areas.features.forEach(f => walk(f.geometry.coordinates));
+    if (box.isEmpty()) return;
+    const {clientWidth: w, clientHeight: h} = this.element, foot = Math.min(h * 0.12, 60 * this.scale());
+    const view = this.map.cameraForBounds(box, {padding: {top: h * 0.03, left: w * 0.03, right: w * 0.03, bottom: foot}});
+    if (view && view.zoom < closest) this.map.jumpTo(view);
+  }
+
   scale() { return this.wall && innerWidth >= 1000 ? Math.round(innerWidth / 19.2) / 100 : 1; }
   static collection(features) { return {type: 'FeatureCollection', features}; }
+
+  // The centre of an area's largest ring: one name an area, however many tiles it lies in.
+  static middle(geometry) {
+    const rings = geometry.type === 'Polygon' ? [geometry.coordinates[0]] : geometry.coordinates.map(p => p[0]);
+    const weigh = ring => ring.slice(1).reduce((sum, b, i) => { const a = ring[i], c = a[0] * b[1] - b[0] * a[1]; return [sum[0] + c, sum[1] + (a[0] + b[0]) * c, sum[2] + (a[1] + b[1]) * c]; }, [0, 0, 0]);
+    const [area, x, y] = rings.map(weigh).sort((a, b) => Math.abs(b[0]) - Math.abs(a[0]))[0];
+    return area ? [x / (3 * area), y / (3 * area)] : rings[0][0];
+  }
 
   unlayer() { for (const layer of this.map.getStyle().layers.reverse()) if (layer.id !== 'ground') this.map.removeLayer(layer.id); }
 
@@ -53,8 +72,8 @@ IOC.Map = class {
     add({id: 'shore', type: 'line', source: 'base', filter: only('coast'), paint: {'line-color': '#1c4f74', 'line-width': grow(1, 2)}});
     add({id: 'river', type: 'line', source: 'base', filter: only('river'), layout: {'line-cap': 'round', 'line-join': 'round'}, paint: {'line-color': '#0a3150', 'line-width': grow(2, 10)}});
     add({id: 'canal', type: 'line', source: 'base', filter: only('canal'), paint: {'line-color': '#0b2f4b', 'line-width': grow(1, 4)}});
-    add({id: 'area-state', type: 'fill', source: 'areas', paint: {'fill-color': ['match', area, 3, C[3], 2, C[2], '#000000'], 'fill-opacity': ['match', area, 3, 0.2, 2, 0.13, 0]}});
-    add({id: 'area-line', type: 'line', source: 'areas', paint: {'line-color': ['match', area, 3, C[3], 2, C[2], '#24405c'], 'line-opacity': ['match', area, 3, 0.8, 2, 0.6, 0.75], 'line-width': ['match', area, 3, 1.6 * k, 2, 1.3 * k, 0.9 * k]}});
+    add({id: 'area-state', type: 'fill', source: 'areas', paint: {'fill-color': ['match', area, 3, C[3], 2, C[2], '#000000'], 'fill-opacity': ['match', area, 3, 0.2, 2, 0.085, 0]}});
+    add({id: 'area-line', type: 'line', source: 'areas', paint: {'line-color': ['match', area, 3, C[3], 2, C[2], '#24405c'], 'line-opacity': ['match', area, 3, 0.75, 2, 0.3, 0.75], 'line-width': ['match', area, 3, 1.5 * k, 0.9 * k]}});
     add({id: 'street', type: 'line', source: 'base', minzoom: 11.5, filter: ['all', only('road'), ['==', ['get', 'ref'], 'street']], paint: {'line-color': '#2a445e', 'line-width': grow(0.5, 3)}});
     add({id: 'road', type: 'line', source: 'base', filter: ['all', only('road'), ['!=', ['get', 'ref'], 'street']], layout: {'line-cap': 'round', 'line-join': 'round'}, paint: {'line-color': '#33587c', 'line-width': grow(1.2, 4)}});
     const radius = (z, big) => ['match', state, 3, big * 1.7 * k, 2, big * 1.4 * k, 4, big * k, big * k];
@@ -77,9 +96,9 @@ IOC.Map = class {
 
   labels(k) {
     const font = {'text-font': ['Be Vietnam Pro'], 'text-max-width': 7}, halo = {'text-halo-color': '#08121d', 'text-halo-width': 1.4 * k};
-    this.map.addLayer({id: 'area-name', type: 'symbol', source: 'areas', minzoom: 10.6 + Math.log2(k), layout: {...font, 'text-field': ['get', 'name'], 'text-size': 11.5 * k}, paint: {...halo, 'text-color': '#6f8ba6'}});
+    this.map.addLayer({id: 'area-name', type: 'symbol', source: 'area-names', minzoom: 10.6 + Math.log2(k), layout: {...font, 'text-field': ['get', 'name'], 'text-size': 11.5 * k}, paint: {...halo, 'text-color': '#6f8ba6'}});
     this.map.addLayer({id: 'place', type: 'symbol', source: 'base', filter: ['==', ['get', 'layer'], 'place'], layout: {...font, 'text-field': ['get', 'name'], 'symbol-sort-key': ['coalesce', ['get', 'rank'], 9],
-      'text-size': ['match', ['coalesce', ['get', 'rank'], 3], 1, 19 * k, 2, 14 * k, 12.5 * k], 'text-padding': 4 * k}, paint: {...halo, 'text-color': ['match', ['coalesce', ['get', 'rank'], 3], 1, '#e6eef7', 2, '#b4c6d8', '#8fa5bb']}});
+      'text-size': ['match', ['coalesce', ['get', 'rank'], 3], 1, 19 * k, 2, 14 * k, 12.5 * k], 'text-padding': 4 * k, 'text-anchor': 'top', 'text-offset': [0, 0.55]}, paint: {...halo, 'text-color': ['match', ['coalesce', ['get', 'rank'], 3], 1, '#e6eef7', 2, '#b4c6d8', '#8fa5bb']}});
   }
 
   shown(i) { const p = IOC.live.points; return !this.domains.size || this.domains.has(p.domains[p.domain[i]]); }

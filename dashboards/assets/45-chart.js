@@ -12,10 +12,11 @@ IOC.draw = (() => {
   };
   // Pieces of a line without the gaps: a hole in the data is a hole in the line.
   const pieces = (points, step) => {
-    const found = [];
+    const found = [], usual = points.slice(1).map((p, i) => p[0] - points[i][0]).sort((a, b) => a - b);
+    const longest = Math.max(step, usual.length ? usual[usual.length >> 1] : 0) * 2.6; // long for this series
     let last = null;
     for (const p of points) {
-      if (last === null || p[0] - last > step * 2.6) found.push([]);
+      if (last === null || p[0] - last > longest) found.push([]);
       found[found.length - 1].push(p); last = p[0];
     }
     return found;
@@ -77,11 +78,20 @@ IOC.draw = (() => {
     });
   }
 
+  // Names without the words that all of them begin with.
+  function short(names) {
+    const words = names.map(name => name.split(' '));
+    let same = 0;
+    while (words.length > 1 && words.every(w => w.length > same + 1 && w[same] === words[0][same])) same++;
+    return words.map(w => w.slice(same).join(' '));
+  }
+
   function key(element, lines) {
+    const names = short(lines.map(line => IOC.say(line.name)));
     element.replaceChildren(...lines.map((line, i) => {
       const el = IOC.make('span', 'key'), svg = node('svg', {viewBox: '0 0 26 8', 'aria-hidden': 'true'});
       svg.append(node('line', {x1: 0, x2: 26, y1: 4, y2: 4, stroke: LINE[i % 4], 'stroke-width': 2.5, 'stroke-dasharray': DASH[i % 4]}));
-      el.append(svg, IOC.make('span', '', IOC.say(line.name)));
+      el.append(svg, IOC.make('span', '', names[i]));
       return el;
     }));
   }

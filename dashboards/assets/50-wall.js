@@ -118,7 +118,7 @@
   function chart() {
     const traces = IOC.live.texts.traces, data = traces && scene && traces.scenes[scene] && traces.scenes[scene].chart;
     if (!data) { $('plot').replaceChildren(); return; }
-    IOC.text('chart-title', IOC.say(data.title) + (data.unit ? ' (' + data.unit + ')' : '') + ' · ' + IOC.word('chart.hours', {n: IOC.number(data.hours, 0)}));
+    IOC.text('chart-title', IOC.say(data.title) + (data.unit ? ' (' + data.unit + ')' : ''));
     IOC.draw.key($('chart-key'), data.lines.length > 1 ? data.lines : []);
     IOC.draw.chart($('plot'), data, IOC.live.now());
   }

@@ -114,8 +114,12 @@ def ledger(conn):
         SELECT f.id, date_trunc('minute', now()) - m * interval '1 minute', n + n / 50 + n / 90, n, n / 50, n / 90, 0, 4 * n, 4 * n, 0, 200 * n
         FROM feed f, generate_series(0, 120) m, LATERAL (SELECT (40 + 25 * sin(f.id + m / 9.0))::bigint AS n) x
         WHERE f.key <> 'unclaimed' ON CONFLICT DO NOTHING""")  # fmt: skip
-    conn.execute("INSERT INTO feed_contact SELECT id, now() - (id % 7) * interval '1 second', now() FROM feed WHERE key <> 'unclaimed' ON CONFLICT DO NOTHING")
-    conn.execute("INSERT INTO process VALUES ('ingest', now(), now() + interval '1 hour', 'ok', '{}') ON CONFLICT DO NOTHING")
+    conn.execute(
+        "INSERT INTO feed_contact SELECT id, now() - (id % 7) * interval '1 second', now() FROM feed WHERE key <> 'unclaimed' ON CONFLICT DO NOTHING"
+    )
+    conn.execute(
+        "INSERT INTO process VALUES ('ingest', now(), now() + interval '1 hour', 'ok', '{}') ON CONFLICT DO NOTHING"
+    )
 
 
 def city(conn, hours=26):
@@ -123,10 +127,20 @@ def city(conn, hours=26):
     sync(conn)
     series = make_series(conn)
     drawn = {"muc-nuoc-tran-de-cua-song-hau", "muc-nuoc-dai-ngai-song-hau", "muc-nuoc-soc-trang-song-maspero"}
-    ids = {r[0] for r in conn.execute("SELECT id FROM sensor WHERE key = ANY(%s) OR domain IN ('salinity','air','weather','traffic','health','drainage')", [list(drawn)])}
+    ids = {
+        r[0]
+        for r in conn.execute(
+            "SELECT id FROM sensor WHERE key = ANY(%s) OR domain IN ('salinity','air','weather','traffic','health','drainage')",
+            [list(drawn)],
+        )
+    }
     history(conn, [s for s in series if s[1] in ids], hours)
     now = time.time()
-    rows = [(s, now - (3 * 3600 if sensor % 23 == 0 else sensor % 20), value(kind, sensor, now)) for s, sensor, kind in series if sensor % 61]
+    rows = [
+        (s, now - (3 * 3600 if sensor % 23 == 0 else sensor % 20), value(kind, sensor, now))
+        for s, sensor, kind in series
+        if sensor % 61
+    ]
     put(conn, rows)
     ledger(conn)
     _alarms(conn)
@@ -140,20 +154,40 @@ def _alarms(conn):
               ("traffic", {"vi": "Ùn tắc kéo dài", "en": "Lasting congestion"}, 3, 7, 18), ("waste", {"vi": "Thùng rác đầy trên 90 %", "en": "Bin more than 90 % full"}, 4, 94, 180),
               ("lighting", {"vi": "Mất kết nối tủ đèn", "en": "Street light cabinet silent"}, 3, None, 64), ("health", {"vi": "Còn ít giường trống", "en": "Few beds free"}, 2, 3, 22)]  # fmt: skip
     for n, (domain, name, priority, value_, minutes) in enumerate(wanted):
-        id_ = rule(conn, f"seed-{domain}", name, priority, action={"vi": "Kiểm tra tại chỗ, báo trực ban.", "en": "Check on site, tell the duty officer."})
+        id_ = rule(
+            conn,
+            f"seed-{domain}",
+            name,
+            priority,
+            action={"vi": "Kiểm tra tại chỗ, báo trực ban.", "en": "Check on site, tell the duty officer."},
+        )
         found = conn.execute("SELECT se.id, s.id FROM sensor s JOIN series se ON se.sensor_id = s.id WHERE s.domain = %s AND s.id %% 23 <> 0 ORDER BY se.id OFFSET %s LIMIT 1", [domain, n]).fetchone() or conn.execute(
             "SELECT se.id, s.id FROM sensor s JOIN series se ON se.sensor_id = s.id WHERE s.domain = %s ORDER BY se.id LIMIT 1", [domain]).fetchone()  # fmt: skip
         if found:
-            alarm(conn, id_, series=found[0], sensor=found[1], priority=priority, value=value_, minutes=minutes, domain=domain)
+            alarm(
+                conn,
+                id_,
+                series=found[0],
+                sensor=found[1],
+                priority=priority,
+                value=value_,
+                minutes=minutes,
+                domain=domain,
+            )
 
 
 def move(conn, seconds):
     """Keep the city moving: a tenth of the series each second, the buses too."""
     series = make_series(conn)
-    buses = [(i, lat, lon) for i, lat, lon in conn.execute("SELECT id, lat, lon FROM sensor WHERE domain = 'transit' AND lat IS NOT NULL")]
+    buses = [
+        (i, lat, lon)
+        for i, lat, lon in conn.execute("SELECT id, lat, lon FROM sensor WHERE domain = 'transit' AND lat IS NOT NULL")
+    ]
     end = time.time() + seconds
     while (now := time.time()) < end:
-        some = random.sample([s for s in series if s[1] % 23 and s[1] % 61], min(len(series), max(1, len(series) // 10)))
+        some = random.sample(
+            [s for s in series if s[1] % 23 and s[1] % 61], min(len(series), max(1, len(series) // 10))
+        )
         put(conn, [(s, now, value(kind, sensor, now)) for s, sensor, kind in some])
         for i, lat, lon in buses:
             conn.execute("INSERT INTO latest_position VALUES (%s, now(), %s, %s, 8, 90, now()) ON CONFLICT (sensor_id) DO UPDATE SET time = now(), lat = excluded.lat, lon = excluded.lon",

@@ -1,0 +1,112 @@
+// Desk pages: puts the map into the page that has a place for it, and tells Dash what was picked and what was pushed.
+'use strict';
+(() => {
+  let map = null, home = null, signalled = 0, dirty = false;
+  const $ = id => document.getElementById(id);
+  const set = (id, props) => { if ($('desk') && window.dash_clientside && dash_clientside.set_props) dash_clientside.set_props(id, props); };
+
+  // Which page we are on, for the eye and for screen readers.
+  function mark() {
+    for (const link of document.querySelectorAll('#bar nav a.page')) {
+      const path = new URL(link.href).pathname, here = path === '/' ? location.pathname === '/' : location.pathname.startsWith(path);
+      link.classList.toggle('here', here);
+      if (here) link.setAttribute('aria-current', 'page'); else link.removeAttribute('aria-current');
+    }
+    for (const link of document.querySelectorAll('#languages a')) link.search = '?next=' + encodeURIComponent(location.pathname + location.search);
+  }
+
+  function look() {
+    mark();
+    const place = $('map');
+    if (place === home) return;
+    if (map && map.map) map.map.remove();
+    home = place; map = null;
+    if (!place) return;
+    map = new IOC.Map(place, {onPick: place.classList.contains('live') ? i => picked(i) : i => { location.href = '/?sensor=' + encodeURIComponent(IOC.live.points.key[i]); }});
+    if (place.classList.contains('live')) { legend(); tools(); }
+    if (IOC.live.texts.alarms) map.showAlarms(IOC.live.texts.alarms.alarms);
+    const ready = setInterval(() => { if (!map || !map.ready || !IOC.live.points) return; clearInterval(ready); wanted(); }, 100);
+  }
+
+  // A sensor named in the address, or by an alarm's page, is picked and shown.
+  function wanted() {
+    const key = home.dataset.sensor || new URLSearchParams(location.search).get('sensor');
+    const i = key ? IOC.live.points.key.indexOf(key) : -1;
+    if (i >= 0) { map.pick(i, !home.dataset.sensor); map.fly(i); }
+    else if (home.dataset.lat) map.map.jumpTo({center: [+home.dataset.lon, +home.dataset.lat], zoom: 12.5});
+  }
+
+  function picked(i) {
+    const points = IOC.live.points;
+    set('picked', {data: i === null ? null : {id: points.id[i], key: points.key[i]}});
+    const address = i === null ? '/' : '/?sensor=' + encodeURIComponent(points.key[i]);
+    history.replaceState(history.state, '', address);
+    $('map-page').classList.toggle('picked', i !== null);
+    setTimeout(() => map.map && map.map.resize(), 50);
+  }
+
+  function legend() {
+    $('legend').replaceChildren(...[1, 2, 3, 4, 0].map(s => {
+      const item = IOC.make('span', 'item'), number = IOC.make('b', 'num', '–');
+      number.id = 'count-' + s;
+      item.append(IOC.make('i', 'dot ' + IOC.LOOK[s].name, IOC.LOOK[s].sign), IOC.make('span', '', IOC.word('state.' + s)), number);
+      return item;
+    }));
+    count();
+  }
+
+  function count() {
+    const live = IOC.live;
+    if (!live.points || !map || !$('count-1')) return;
+    const counts = [0, 0, 0, 0, 0];
+    for (let i = 0; i < live.states.length; i++) if (map.shown(i)) counts[live.states[i]]++;
+    counts.forEach((n, s) => IOC.text('count-' + s, IOC.number(n, 0)));
+  }
+
+  // Search by name, and a choice of domains.
+  function tools() {
+    const search = IOC.make('input'), list = IOC.make('ul', 'found'), domain = IOC.make('select');
+    Object.assign(search, {type: 'search', placeholder: IOC.word('map.search'), ariaLabel: IOC.word('map.search'), maxLength: 60});
+    domain.setAttribute('aria-label', IOC.word('map.domains'));
+    domain.append(new Option(IOC.word('map.all'), ''), ...Object.entries(IOC.facts.domains).sort((a, b) => a[1].order - b[1].order).map(([key, d]) => new Option(IOC.say(d.name), key)));
+    const plain = text => text.normalize('NFD').replace(/[\u0300-\u036f]/g, '').replace(/đ/gi, 'd').toLowerCase();
+    const find = () => {
+      const text = plain(search.value.trim()), points = IOC.live.points, hits = [];
+      if (text.length > 1 && points) for (let i = 0; i < points.id.length && hits.length < 8; i++) if (map.shown(i) && plain(points.name[i] + ' ' + points.key[i]).includes(text)) hits.push(i);
+      list.replaceChildren(...hits.map(i => {
+        const item = IOC.make('li'), button = IOC.make('button', '', points.name[i]);
+        button.type = 'button';
+        button.addEventListener('click', () => { list.replaceChildren(); search.value = ''; map.pick(i, true); map.fly(i); });
+        item.append(button); return item;
+      }));
+    };
+    search.addEventListener('input', find);
+    search.addEventListener('keydown', event => { if (event.key === 'Enter' && list.firstChild) list.firstChild.firstChild.click(); if (event.key === 'Escape') list.replaceChildren(); });
+    domain.addEventListener('change', () => { map.domains = new Set(domain.value ? [domain.value] : []); map.areaWorst = map.areaWorst.map(() => -1); map.registry(); map.update({whole: true}); count(); });
+    $('tools').replaceChildren(search, domain, list);
+  }
+
+  IOC.live.on('registry', () => { if (map) { map.registry(); count(); } });
+  IOC.live.on('points', change => {
+    if (!map) return;
+    map.update(change); count();
+    if (map.picked !== null && (change.whole || !change.index || change.index.includes(map.picked))) dirty = true;
+  });
+  IOC.live.on('alarms', message => { if (map) map.showAlarms(message.alarms); set('signal-alarms', {data: Date.now()}); });
+  IOC.live.on('feeds', () => set('signal-slow', {data: Date.now()}));
+
+  // The panel follows its sensor at most every three seconds, and its ages at least every fifteen.
+  setInterval(() => {
+    const now = performance.now();
+    if (!map || map.picked === null || document.hidden || !(dirty && now - signalled > 3000 || now - signalled > 15000)) return;
+    signalled = now; dirty = false; set('signal-sensor', {data: Date.now()});
+  }, 500);
+
+  document.addEventListener('DOMContentLoaded', () => {
+    if (document.getElementById('wall') || !document.getElementById('ioc-page')) return;
+    new MutationObserver(look).observe(document.body, {childList: true, subtree: true});
+    document.addEventListener('click', event => { if (event.target.id === 'unpick') { map.pick(null, true); } });
+    document.addEventListener('keydown', event => { if (event.key === 'Escape' && map && map.picked !== null && $('unpick')) map.pick(null, true); });
+    look();
+  });
+})();

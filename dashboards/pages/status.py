@@ -1,0 +1,82 @@
+"""Status: the parts of the system, the store, and the addresses of the walls."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from dash import Input, Output, callback, html
+
+from dashboards import parts
+from dashboards.context import current
+from dashboards.parts import number, text, word
+from dashboards.viewer import CURRENT
+from ioc import __version__
+from ioc.store import screens
+
+if TYPE_CHECKING:
+    from dash.development.base_component import Component
+
+PATHS, NAME, ORDER = ["/status"], "status", 60
+_SILENT = timedelta(seconds=30)  # a part that has not said anything for this long is not running
+
+
+async def layout(**_: str) -> Component:
+    return parts.page(
+        word("page.status"),
+        html.Div(await parts.shown(_now), id="status-now"),
+        parts.panel(word("status.walls"), _walls()),
+    )
+
+
+@callback(Output("status-now", "children"), Input("signal-slow", "data"), prevent_initial_call=True)
+async def refresh(_: Any) -> Any:
+    return await parts.shown(_now)
+
+
+async def _now() -> Component:
+    rows, folder = await current().read(screens.processes), current().folder
+    size = await current().shared("size", 30.0, screens.size)
+    pairs = [
+        (word("status.version"), __version__), (word("status.city"), f"{folder.city.key} · {folder.digest}"),
+        (word("status.size"), number(size["bytes"] / 1e6, 0, "MB")), (word("col.sensors"), number(size["sensors"])),
+        (word("status.series"), number(size["series"])), (word("status.readings"), number(size["readings"])),
+        (word("status.screens"), number(len(current().hub.screens))),
+        (word("status.ticked"), parts.when(size["ticked"], seconds=True)),
+    ]  # fmt: skip
+    heads = [word(f"col.{k}") for k in ("part", "state", "heard", "since", "detail")]
+    listed = [
+        [html.B(r["name"]), _state(r), word("sensor.ago", age=parts.ago(r["beat_at"])), parts.when(r["started_at"]),
+         _detail(r["detail"])]
+        for r in rows
+    ]  # fmt: skip
+    running = parts.table(heads, listed, empty=word("status.none"), name=word("status.parts"))
+    store = parts.panel(word("status.store"), parts.facts(pairs))
+    return html.Div([parts.panel(word("status.parts"), running), store], className="stack")
+
+
+def _state(row: dict[str, Any]) -> Component:
+    if parts.now() - row["beat_at"] > _SILENT:
+        return parts.sign("crit", "!!", word("status.silent"))
+    look = {"ok": ("ok", ""), "waiting": ("warn", "!"), "refused": ("crit", "!!")}.get(row["state"], ("none", "?"))
+    return parts.sign(*look, word(f"status.{row['state']}"))
+
+
+def _detail(detail: dict[str, Any]) -> str:
+    """What helps first; lists are long, so only their length."""
+    said = [str(detail["why"])] if detail.get("why") else []
+    said += [
+        f"{k}: {len(v) if isinstance(v, list) else v}"
+        for k, v in detail.items()
+        if k != "why" and v not in ("", None, [], {})
+    ]
+    return " · ".join(said)[:240]
+
+
+def _walls() -> Component:
+    """Addresses to open on the displays; with a password set they carry the displays' own key."""
+    keys, folder = current().keys, current().folder
+    key = f"?key={keys.display}" if keys.locked and CURRENT.get().role == "operator" else ""
+    walls = [("/wall", word("status.turning"))] + [(f"/wall/{k}", text(s.title)) for k, s in folder.scenes.items()]
+    note = [html.P(word("status.lasting"), className="lead")] if keys.locked and not keys.lasting else []
+    return html.Div([*note, parts.facts([(said, html.A(path + key, href=path + key)) for path, said in walls])])
