@@ -1,1 +1,3 @@
+"""Store -> rule -> alarm -> mail: what is wrong, who must know, and that they know it once."""
+
 from __future__ import annotations

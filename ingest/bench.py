@@ -28,6 +28,7 @@ from ingest import bench_load, bench_others
 from ioc.embedded.broker import Broker, choose, free_port
 from ioc.embedded.postgres import Postgres
 from ioc.errors import IocError
+from ioc.settings import child_environment
 from ioc.store import baseline, database, migrate
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class Bench:
 
     def _child(self, arguments: list[str], **environment: str) -> subprocess.Popen[str]:
         child = subprocess.Popen(
-            [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+            [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env=child_environment(environment)
         )
         self._children.append(child)
         return child

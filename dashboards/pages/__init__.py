@@ -1,1 +1,3 @@
+"""One page a file: PATH, NAME, ORDER and layout(), registered by dashboards.app."""
+
 from __future__ import annotations
