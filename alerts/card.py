@@ -158,11 +158,12 @@ def _now(row: Row, reader: Reader) -> str:
 
 def _facts(row: Row, reader: Reader, trend: tuple[float | None, int]) -> list[tuple[str, str]]:
     label, over = reader.words, row["condition"] == "false"
-    found = [("label.where", place(row, reader.language))]
+    found = []
     if row["kind"] == "threshold":
         found += [("label.now", f"{what(row, reader.language)} {_now(row, reader)}"),
-                  ("label.limit", reader.value(row["threshold"], row)),
-                  ("label.worst", reader.value(row["peak"], row))]  # fmt: skip
+                  ("label.limit", reader.value(row["threshold"], row))]  # fmt: skip
+        if row["peak"] is not None and reader.value(row["peak"], row) != _value(row, reader):
+            found.append(("label.worst", reader.value(row["peak"], row)))
         if row["clear"] is not None and row["clear"] != row["raise"] and not over:
             found.append(("label.clears", reader.value(row["clear"], row)))
     found.append(("label.since", f"{_local(row['event_start'], reader)} ({_utc(row['event_start'], reader)})"))

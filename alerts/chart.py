@@ -45,9 +45,9 @@ def draw(data: dict[str, Any]) -> bytes:
 
 def _frame(axes: Axes, data: dict[str, Any]) -> None:
     axes.set_facecolor(PAPER)
-    axes.set_title(data["title"], loc="left", fontsize=11, color=INK, fontweight="bold", pad=8)
+    axes.set_title(data["title"], loc="left", fontsize=12, color=INK, fontweight="bold", pad=8)
     axes.grid(color=GRID, linewidth=0.6)
-    axes.tick_params(colors=DIM, labelsize=10, length=0)
+    axes.tick_params(colors=DIM, labelsize=11, length=0)
     for side in axes.spines.values():
         side.set_visible(False)
     axes.set_xlim(data["start"], data["stop"] + (data["stop"] - data["start"]) * 0.01)
@@ -92,8 +92,10 @@ def _lines(axes: Axes, data: dict[str, Any]) -> None:
         at, value = data["points"][-1][:2]
         axes.plot([at], [value], "o", color=LINE, markersize=6, markeredgecolor=INK, zorder=5)
     low, high = axes.get_ylim()
-    axes.set_ylim(low - (high - low) * 0.04, high + (high - low) * 0.28)  # room for the legend
-    axes.legend(loc="upper left", fontsize=9, ncols=2, frameon=False, labelcolor=INK, handlelength=1.6, borderpad=0.1)
+    axes.set_ylim(low - (high - low) * 0.04, high + (high - low) * 0.34)  # room for the legend
+    axes.legend(
+        loc="upper left", fontsize=10.5, ncols=2, frameon=False, labelcolor=INK, handlelength=1.6, borderpad=0.1
+    )
 
 
 def _shade(axes: Axes, data: dict[str, Any]) -> None:

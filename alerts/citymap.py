@@ -53,11 +53,11 @@ def _ground(axes: Axes, data: dict[str, Any]) -> None:
     axes.add_collection(LineCollection(data["roads"], colors=ROAD, linewidths=1.0))
     for area in data["areas"]:
         if area["here"]:  # in the corner: in the middle it would hide the alarm
-            axes.text(0.025, 0.955, area["name"], transform=axes.transAxes, ha="left", va="top", color=INK, fontsize=11,
+            axes.text(0.025, 0.955, area["name"], transform=axes.transAxes, ha="left", va="top", color=INK, fontsize=13,
                       fontweight="bold", path_effects=_HALO, zorder=8)  # fmt: skip
         elif spot := _spot(axes, area["rings"]):
             axes.text(
-                *spot, area["name"], ha="center", va="center", color=DIM, fontsize=9, path_effects=_HALO, clip_on=True
+                *spot, area["name"], ha="center", va="center", color=DIM, fontsize=11, path_effects=_HALO, clip_on=True
             )
 
 
@@ -85,7 +85,7 @@ def _points(axes: Axes, data: dict[str, Any]) -> None:
             axes.scatter([lon], [lat], s=620, facecolors="none", edgecolors=colour, linewidths=1.8, zorder=6)
         if label:
             axes.annotate(label, (lon, lat), (0, 15 if n == 0 else 9), textcoords="offset points", ha="center",
-                          color=INK, fontsize=11 if n == 0 else 9, fontweight="bold" if n == 0 else "normal",
+                          color=INK, fontsize=13 if n == 0 else 11, fontweight="bold" if n == 0 else "normal",
                           path_effects=_HALO, zorder=7, annotation_clip=True)  # fmt: skip
 
 
@@ -98,4 +98,4 @@ def _scale(axes: Axes) -> None:
     x, y = west + (east - west) * 0.03, south + (north - south) * 0.05
     axes.plot([x, x + length / metres_a_degree], [y, y], color=INK, linewidth=2.2, solid_capstyle="butt")
     text = f"{length // 1000} km" if length >= 1000 else f"{length} m"
-    axes.text(x, y + (north - south) * 0.025, text, color=INK, fontsize=9, path_effects=_HALO)
+    axes.text(x, y + (north - south) * 0.025, text, color=INK, fontsize=11, path_effects=_HALO)

@@ -42,13 +42,18 @@ class Setting:
     basemap: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Composer:
-    """Writes mails; `guard` refuses in a transaction when another evaluator leads."""
+    """Writes mails; `guard` refuses in a transaction when another evaluator leads, `mark` is told where it is."""
 
     setting: Setting
     painter: Painter | None
     guard: Callable[[Connection], None] = lambda _: None
+    mark: Callable[[str], None] = lambda _: None
+
+    def adopt(self, setting: Setting) -> None:
+        """The city folder changed."""
+        self.setting = setting
 
     def run(self, conn: Connection, now: datetime | None = None) -> int:
         """Write what is due; returns how many mails. One that cannot be written does not hold up the others."""
@@ -101,6 +106,7 @@ class Composer:
         content = mail.Content(cards=cards, total=len(plan.alarms), critical=critical, flood=plan.kind == "flood",
                                chart=drawn.get("chart"), map=drawn.get("map"), missing=missing)  # fmt: skip
         ident = uuid4()
+        self.mark("rendered")
         with transaction(conn):
             self.guard(conn)
             envelope = self._envelope(conn, ident, contact, list(plan.alarms), at, plan.kind)
@@ -109,6 +115,8 @@ class Composer:
             key = thread.key if thread and plan.kind != "flood" else f"{plan.kind}:{ident}"
             self._put(conn, contact, key, envelope, id=ident, priority=plan.priority, subject=subject, mime=full,
                       plain=plain, alarms=list(plan.alarms), intents=list(plan.intents))  # fmt: skip
+            self.mark("written")
+        self.mark("committed")
 
     def _fallback(self, conn: Connection, plan: Plan, at: datetime) -> None:
         """Without pictures; if even that fails it is tried again at the next turn."""
@@ -136,8 +144,8 @@ class Composer:
         """(kind, data, alt text) of the pictures this mail wants."""
         said, first, where = reader.words, cards[0], place(rows[0], reader.language)
         found = []
-        if len(rows) == 1 and rows[0]["series_id"] is not None:
-            data = pictures.chart(conn, rows[0], reader, where)
+        if rows[0]["series_id"] is not None and rows[0]["threshold"] is not None and plan.kind != "flood":
+            data = pictures.chart(conn, rows[0], reader, place({**rows[0], "area_name": None}, reader.language))
             limit = reader.value(rows[0]["threshold"], rows[0])
             alt = said["text.chart_alt"].format(what=first.rule, where=where, value=first.value, limit=limit)
             found.append(("chart", data, alt))

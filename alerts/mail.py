@@ -76,7 +76,7 @@ def subject(content: Content, reader: Reader) -> str:
         text = reader.words["group.flood"].format(n=content.total, critical=content.critical)
     elif content.total > 1:
         key = "group.resolved" if all(card.over for card in content.cards) else "group.subject"
-        text = reader.words[key].format(n=content.total, first=first.headline)
+        text = reader.words[key].format(n=content.total, first=f"{first.headline} \N{EN DASH} {first.place}")
     else:
         text = first.subject
     return clean(f"[{first.word}] {text}", 150)
@@ -135,10 +135,12 @@ def _preview(card: Card) -> str:
 @cache
 def _templates() -> Environment:
     """HTML is escaped, always; text needs no escaping."""
-    loader = FileSystemLoader(Path(__file__).parent / "templates")
-    escape = select_autoescape(["html"], default=False)
     return Environment(
-        loader=loader, autoescape=escape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(["html"], default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

@@ -46,7 +46,7 @@ def chart(conn: Connection, row: Row, reader: Reader, place: str) -> dict[str, A
         "clear_label": said["label.clears"], "start": start.timestamp(), "stop": stop.timestamp(),
         "alarm": [row["event_start"].timestamp(), end],
         "unit": clean(row["unit"]), "decimals": row["decimals"], "zone": str(reader.zone), "language": reader.language,
-        "title": clean(f"{what(row, reader.language)} \N{EN DASH} {place}", 62),
+        "title": clean(f"{what(row, reader.language)} \N{EN DASH} {place}", 46),
         "last_week_label": said["text.last_week"],
     }  # fmt: skip
 
@@ -78,7 +78,11 @@ def city_map(
         return None
     box = _box([(r["lat"], r["lon"]) for r in placed])
     here = {r["area"] for r in placed}
-    alarms = [[r["lat"], r["lon"], r["priority"], labels.get(r["id"], "")] for r in placed]
+    first = {(r["lat"], r["lon"]): r["id"] for r in reversed(placed)}  # alarms of one place are labelled once
+    alarms = [
+        [r["lat"], r["lon"], r["priority"], labels.get(r["id"], "") if first[r["lat"], r["lon"]] == r["id"] else ""]
+        for r in placed
+    ]
     around = store.around(conn, placed[0]["lat"], placed[0]["lon"], box)
     mine = {r["sensor_id"] for r in placed}
     alarms += [[s["lat"], s["lon"], s["priority"], ""] for s in around if s["priority"] and s["id"] not in mine]

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from alerts.verdict import Watched
 from ioc import plugins
 from ioc.config.rules import Rule
-from ioc.errors import Fault
 from ioc.store import rules as store
 from ioc.store.database import transaction
 
@@ -18,34 +17,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from alerts.verdict import Spec
-    from ioc.config.folder import CityFolder
     from ioc.config.thresholds import ThresholdPack
     from ioc.store.database import Connection
 
 KINDS = "alerts.rules"
-Packs = "Mapping[str, ThresholdPack]"
-
-
-def faults(folder: CityFolder, day: date) -> list[Fault]:
-    """Every fault of the folder's rules that needs to know their kinds; for `ioc check`."""
-    return [f for rule in folder.rules.values() for f in _faults(rule, folder, day)]
-
-
-def _faults(rule: Rule, folder: CityFolder, day: date) -> list[Fault]:
-    place = f"rule {rule.key}"
-    try:
-        kind = plugins.load(KINDS, rule.kind)
-        kind.specs(rule, kind.Options.model_validate(rule.options), folder.thresholds, day)
-    except LookupError as error:
-        return [Fault("rules/", f"{place}.kind", str(error).strip('"'))]
-    except ValidationError as error:
-        return [
-            Fault("rules/", ".".join([f"{place}.options", *map(str, e["loc"])]), e["msg"].removeprefix("Value error, "))
-            for e in error.errors()
-        ]
-    except ValueError as error:
-        return [Fault("rules/", f"{place}.options", str(error))]
-    return []
 
 
 def in_force(conn: Connection) -> dict[int, Watched]:

@@ -100,7 +100,7 @@ people AS (
     WHERE g.reason = 'resolved')
 INSERT INTO intent (change_id, alarm_id, contact_id, reason, group_key, not_before)
 SELECT g.change_id, g.alarm_id, p.contact_id, g.reason, g.group_key,
-    g.at + CASE g.priority WHEN 1 THEN interval '2 s' WHEN 2 THEN interval '30 s' WHEN 3 THEN interval '2 min' ELSE interval '10 min' END
+    g.at + CASE g.priority WHEN 1 THEN interval '1 s' WHEN 2 THEN interval '30 s' WHEN 3 THEN interval '2 min' ELSE interval '10 min' END
 FROM given g JOIN people p ON p.change_id = g.change_id
 ON CONFLICT DO NOTHING;
 

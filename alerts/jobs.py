@@ -1,0 +1,147 @@
+"""The jobs the metronome calls: evaluate, write mails, send them, tidy up; each with a connection of its own.
+
+A job that loses its database drops its connection and tries again at its next turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from alerts import metrics
+from alerts.evaluator import Evaluator, aligned
+from ioc.config.types import say
+from ioc.errors import StoreAway
+from ioc.store import database, leader, outbox
+from ioc.store.alarm_write import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from alerts.compose import Composer
+    from alerts.sender import Sender
+    from ioc.config.folder import CityFolder
+    from ioc.store.database import Connection
+
+log = logging.getLogger(__name__)
+
+
+class Link:
+    """One job's connection, opened when needed and given up when broken."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url, self._name = url, name
+        self._conn: Connection | None = None
+
+    def get(self) -> Connection:
+        """Raises StoreAway."""
+        if self._conn is None or self._conn.closed:
+            self._conn = database.connect(self._url, name=self._name, autocommit=True)
+        return self._conn
+
+    def drop(self) -> None:
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None
+
+
+class Ticker:
+    """Evaluates on the grid, and tells the watchers when nothing was evaluated for long."""
+
+    def __init__(self, url: str, evaluator: Evaluator, composer: Composer) -> None:
+        self._link = Link(url, "ioc alerts tick")
+        self._evaluator, self._composer = evaluator, composer
+        self._loaded = self._away = False
+        self._folder: CityFolder | None = None
+        self.last: datetime | None = None
+
+    def adopt(self, folder: CityFolder) -> None:
+        """Rules changed: the next tick reads them anew."""
+        self._folder, self._loaded = folder, False
+
+    def run(self) -> None:
+        started = time.monotonic()
+        try:
+            conn = self._link.get()
+            at = aligned(clock(conn))
+            if self._away:
+                self._evaluator.settle(at)
+            self._load(conn, at)
+            outcome = self._evaluator.tick(conn, at)
+            self._away = False
+        except StoreAway:
+            self._away = True
+            self._link.drop()
+            raise
+        if outcome is None:
+            return
+        self.last = at
+        metrics.TICK.observe(time.monotonic() - started)
+        metrics.TICKED.set(at.timestamp())
+        metrics.OPENED.inc(outcome.opened)
+        if outcome.errors:
+            metrics.ERRORS.labels("rules").inc(len(outcome.errors))
+        if self._evaluator.gap is not None:
+            gap = self._evaluator.gap
+            log.warning("nothing was evaluated from %s to %s", gap.start, gap.end)
+            self._composer.notice(conn, "system.gap", "system.gap_text", at, start=gap.start, end=gap.end)
+
+    def _load(self, conn: Connection, at: datetime) -> None:
+        if not self._loaded:
+            self._evaluator.reload(conn, at, self._folder.thresholds if self._folder else None)
+            self._loaded = True
+
+    def close(self) -> None:
+        self._link.drop()
+
+
+class Turn:
+    """A job that does `work(conn)` at each turn."""
+
+    def __init__(self, url: str, name: str, work: Callable[[Connection], object]) -> None:
+        self._link, self._work = Link(url, f"ioc alerts {name}"), work
+
+    def run(self) -> None:
+        try:
+            self._work(self._link.get())
+        except StoreAway:
+            self._link.drop()
+            raise
+
+    def close(self) -> None:
+        self._link.drop()
+
+
+def writing(composer: Composer) -> Callable[[Connection], object]:
+    """Everything owed that is due, into the outbox."""
+    return lambda conn: metrics.WRITTEN.inc(composer.run(conn))
+
+
+def sending(sender: Sender) -> Callable[[Connection], object]:
+    """What is due, out; on and on while there is more."""
+
+    def work(conn: Connection) -> None:
+        for _ in range(20):
+            sent = sender.run(conn)
+            metrics.SENT.inc(sent)
+            if not sent:
+                return
+
+    return work
+
+
+def tidying(folder: Callable[[], CityFolder]) -> Callable[[Connection], object]:
+    """Old ticks and old bytes are forgotten; the state of mail is shown."""
+
+    def work(conn: Connection) -> None:
+        now = clock(conn)
+        leader.forget_ticks(conn, now)
+        outbox.forget_bodies(conn, now)
+        for state, count in outbox.counts(conn, now).items():
+            metrics.WAITING.labels(state).set(count)
+        metrics.CHANNEL.set(outbox.channel(conn).state == "ok")
+        log.debug("%s tidied", say(folder().city.name, "en"))
+
+    return work
