@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def register(commands: Any) -> None:
 
     status = commands.add_parser("status", help="is everything well? one screen; exit code 1 where something is wrong")
     status.add_argument("--json", action="store_true", help="one JSON object instead of the screen")
+    status.add_argument("--data", type=Path, metavar="DIR", help="data folder of `ioc up`, where there are several")
     status.set_defaults(handler=_status)
 
 
@@ -44,9 +46,9 @@ def _migrate(args: argparse.Namespace, settings: Settings) -> int:
 
 def _status(args: argparse.Namespace, settings: Settings) -> int:
     from ioc.store import database, status
+    from ioc.up.found import database_url
 
-    settings.require("database_url")
-    with database.connect(settings.database_url, name="ioc status", autocommit=True) as conn:
+    with database.connect(database_url(settings, args.data), name="ioc status", autocommit=True) as conn:
         found = status.look(conn)
     if args.json:
         import orjson

@@ -134,3 +134,27 @@ def test_it_counts_what_the_store_holds(well, conn, now):
     found = status.look(conn)
     assert (found.store.sensors, found.store.series, found.store.hours_behind) == (1, 1, 0)
     assert found.store.bytes > 1_000_000
+
+
+def test_beside_ioc_up_it_finds_the_database_by_itself(well, database_url, postgres, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        "ioc.embedded.postgres.Postgres.url", property(lambda self: database_url if self.port == postgres.port else "")
+    )
+    home = tmp_path / "ioc" / "delta"
+    home.mkdir(parents=True)
+    (home / "machine.json").write_text(json.dumps({"database_port": postgres.port, "database_password": "x"}))
+    assert cli.main(["status"]) == 0
+    (tmp_path / "ioc" / "hills").mkdir()
+    (tmp_path / "ioc" / "hills" / "machine.json").write_text("{}")
+    assert cli.main(["status"]) == 1
+    assert "name one with --data" in capsys.readouterr().err
+    assert cli.main(["status", "--data", str(home)]) == 0
+    assert cli.main(["status", "--data", str(tmp_path)]) == 1
+    assert "is not a data folder of `ioc up`" in capsys.readouterr().err
+
+
+def test_with_nothing_to_look_at_it_says_what_to_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert cli.main(["status"]) == 1
+    assert "IOC_DATABASE_URL is not set" in capsys.readouterr().err
