@@ -13,7 +13,6 @@ from ioc.groups import group
 if TYPE_CHECKING:
     import argparse
 
-    from ingest.check import Outcome, Report
     from ioc.config.feeds import Feed
     from ioc.config.folder import CityFolder
     from ioc.settings import Settings
@@ -29,6 +28,10 @@ def register(commands: Any) -> None:
     check.add_argument("--topic", default="", metavar="T", help="topic of payloads that come without one")
     check.add_argument("--show", type=int, default=50, metavar="N", help="messages shown one by one (50)")
     check.set_defaults(handler=_check)
+    _register_suggest(feeds)
+
+
+def _register_suggest(feeds: Any) -> None:
     suggest = feeds.add_parser("suggest", help="propose the feed file for messages nobody has declared")
     suggest.add_argument("file", nargs="?", type=Path, metavar="FILE", help="recorded messages; or listen")
     suggest.add_argument("--listen", type=float, metavar="SECONDS", help="listen on the broker instead")
@@ -39,14 +42,14 @@ def register(commands: Any) -> None:
 
 
 def _check(args: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001  nothing is connected
-    from ingest import check, samples
+    from ingest import check, report, samples
 
     folder, key = _with_feed(args.feed, args.city)
     topic = args.topic or example_topic(folder.feeds[key])
     found = samples.read(args.sample, topic)
-    report = check.check(folder, key, found, time.time_ns() // 1000)
-    show(report, folder, args.show)
-    return 0 if report.good else 1
+    made = check.check(folder, key, found, time.time_ns() // 1000)
+    print("\n".join([*report.lines(made, folder, args.show), report.summary(made)]))
+    return 0 if made.good else 1
 
 
 def _with_feed(name: str, city: Path | None) -> tuple[CityFolder, str]:
@@ -104,45 +107,6 @@ def example_topic(feed: Feed) -> str:
     """A topic the feed's first filter takes: {name} stands for itself."""
     parts = feed.topics[0].split("/")
     return "/".join("x" if part in ("+", "#") else part.strip("{}") for part in parts)
-
-
-def show(report: Report, folder: CityFolder, most: int) -> None:
-    for fault in report.faults:
-        print(f"FAULT  {fault}")
-    for number, outcome in enumerate(report.outcomes[:most], 1):
-        print("\n".join(_told(number, outcome, folder)))
-    if len(report.outcomes) > most:
-        print(f"... and {len(report.outcomes) - most} more; --show N shows them")
-    print(summary(report))
-
-
-def _told(number: int, outcome: Outcome, folder: CityFolder) -> list[str]:
-    from ingest.check import local
-
-    lines = [f"{number:4}  {outcome.fate:<11} {outcome.topic}" + (f"   {outcome.why}" if outcome.why else "")]
-    for r in outcome.readings:
-        said = f" (from {r.said:g})" if r.said is not None else ""
-        fault = f"   SUSPECT: {r.fault}" if r.fault else ""
-        about = folder.metrics.get(r.metric)
-        value = f"{r.value:.{about.decimals}f}" if about else f"{r.value:g}"
-        lines.append(f"        {r.sensor}  {r.metric} = {value} {r.unit}{said}  at {local(r.time, folder.city.tz)}"
-                     f"  [sensor from {r.sensor_from}, time from {r.time_from}]{fault}")  # fmt: skip
-    lines += [f"        {line}" for line in outcome.others]
-    lines += [f"        not stored: {count} x {reason}" for reason, count in outcome.dropped.items()]
-    return lines
-
-
-def summary(report: Report) -> str:
-    """One line that accounts for every message and reading."""
-    fates = report.fates
-    counts = ", ".join(
-        f"{fates[fate]} {fate}" for fate in ("stored", "duplicate", "quarantined", "ignored") if fates[fate]
-    )
-    readings = [r for outcome in report.outcomes for r in outcome.readings]
-    suspect = sum(bool(r.fault) for r in readings)
-    dropped = sum(sum(outcome.dropped.values()) for outcome in report.outcomes)
-    return (f"{len(report.outcomes)} messages: {counts or 'none'}. "
-            f"{len(readings) + dropped} readings: {len(readings) - suspect} good, {suspect} suspect, {dropped} not stored.")  # fmt: skip
 
 
 def _suggest(args: argparse.Namespace, settings: Settings) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -43,6 +44,7 @@ class Pattern(NamedTuple):
     why: str
 
 
+@cache
 def formats() -> list[tuple[str, ModuleType]]:
     """The formats that can recognise themselves."""
     loaded = [(name, plugins.load("ingest.formats", name)) for name in plugins.names("ingest.formats")]

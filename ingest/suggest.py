@@ -45,11 +45,11 @@ class Proposal(NamedTuple):
     outcome: str
 
 
-def suggest(samples: Iterable[Sample], folder: CityFolder, now: Micros) -> list[Proposal]:
-    """The largest group of messages first. `now` is when the trial happens."""
+def suggest(samples: Iterable[Sample], folder: CityFolder, now: Micros, *, most: int = 200) -> list[Proposal]:
+    """The largest groups of messages first, up to `most`. `now` is when the trial happens."""
     taken = set(folder.feeds)
     found = []
-    for group in shapes.groups(samples):
+    for group in shapes.groups(samples)[:most]:
         made = _propose(group, folder, now, taken)
         taken.add(made.key)
         found.append(made)

@@ -10,9 +10,9 @@ from ingest.suggest import Proposal, suggest
 from ioc.errors import IocError
 
 if TYPE_CHECKING:
-    from ingest.samples import Sample
     import argparse
 
+    from ingest.samples import Sample
     from ioc.settings import Settings
 
 _MOST = 5000  # messages listened to

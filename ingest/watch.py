@@ -52,17 +52,22 @@ class Watch(threading.Thread):
         self._heard.update(dict.fromkeys(done.counts.feeds, now))
 
     def run(self) -> None:
+        from ingest.proposals import Proposer  # it imports the service, which imports us
+
+        proposer = Proposer(self._url)
         look, beat, state = 0.0, 0.0, ""
         while not self._service.stop.is_set():
             now = time.monotonic()
             if now >= look:
                 look = now + _LOOK
                 self._look()
+                proposer.attend(self.plan.folder, time.time_ns() // 1000)
             if now >= beat or self._state() != state:
                 beat, state = now + _BEAT, self._state()
                 self._beat()
                 self._serve_requests()
             self._service.stop.wait(0.25)
+        proposer.close()
         self._beat("stopped")
 
     def _look(self) -> None:

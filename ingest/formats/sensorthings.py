@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ingest.formats import Decode, Segments
     from ioc.records import Micros, Record
 
-TOPIC = ["v1.1/Observations", "v1.1/Datastreams({id})/Observations", "v1.0/#", "v1.1/#"]
+TOPIC = ["v1.1/#", "v1.0/#"]
 EXAMPLE = (
     "v1.1/Datastreams(19)/Observations",
     b'{"result": 21.4, "phenomenonTime": "2026-05-01T10:00:00Z", "@iot.id": 4711}',

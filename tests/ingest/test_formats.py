@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from ingest import topics
 from ingest.formats import compiled
 from ioc import plugins
 from ioc.errors import DecodeError, Ignored
@@ -59,6 +60,13 @@ def test_a_wrong_option_is_named():
         compiled("json", {"valeus": {}})
     with pytest.raises(ValueError, match="unknown format 'jsn'"):
         compiled("jsn", {})
+
+
+def test_the_usual_topics_are_filters():
+    for name in FORMATS:
+        declared = getattr(plugins.load("ingest.formats", name), "TOPIC", [])
+        for text in [declared] if isinstance(declared, str) else declared:
+            topics.parse(text)
 
 
 # Hostile input.

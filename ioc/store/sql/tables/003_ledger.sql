@@ -83,3 +83,21 @@ CREATE TABLE request (                           -- what somebody at a desk asks
     result      jsonb                            -- {"tried", "stored", "duplicate", "left"} or {"error"}
 );
 CREATE INDEX request_waiting ON request (id) WHERE done_at IS NULL;
+
+CREATE TABLE proposal (                          -- a feed file the ingester would write for topics nobody declared
+    id          int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key         text NOT NULL,                   -- the file's name
+    topics      text[] NOT NULL UNIQUE,          -- its filters
+    format      text NOT NULL,
+    toml        text NOT NULL,                   -- the file; the Feeds page may have edited it
+    edited      boolean NOT NULL DEFAULT false,
+    confidence  real NOT NULL,
+    outcome     text NOT NULL DEFAULT '',        -- what a trial on its own messages said, one line
+    reasons     jsonb NOT NULL DEFAULT '[]',     -- [{what, said, sure, why}]
+    samples     jsonb NOT NULL DEFAULT '[]',     -- [{topic, payload}], the last few
+    messages    int NOT NULL DEFAULT 0,
+    state       text NOT NULL DEFAULT 'proposed' CHECK (state IN ('proposed', 'dry_run', 'accepted', 'live', 'refused')),
+    request     text CHECK (request IN ('dry_run', 'accept', 'refuse')),  -- asked by a page, taken by an ingester
+    result      jsonb NOT NULL DEFAULT '{}',     -- of the last request: {summary, lines, faults, error, replayed}
+    updated_at  timestamptz NOT NULL DEFAULT now()
+);
