@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ioc.groups import group
 from ioc.store import commands as store
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ def register(commands: Any) -> None:
     catcher.add_argument("--dir", type=Path, default=Path("mail"), metavar="DIR", help="where mails are kept (mail)")
     catcher.add_argument("--port", type=_port, default=8025, metavar="N", help="SMTP port on 127.0.0.1 (8025)")
     catcher.set_defaults(handler=_mail_catcher)
+
+    city = group(commands, "bench", "measure this machine").add_parser(
+        "city", help="what a whole running city takes: cores and memory of each process"
+    )
+    city.add_argument("--data", type=Path, metavar="DIR", help="of a running `ioc up` (else one is started for this)")
+    city.add_argument("--seconds", type=float, default=20.0, metavar="N", help="how long to look (20)")
+    city.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    city.set_defaults(handler=_bench_city)
 
     deploy = commands.add_parser("deploy", help="write files for production: a compose project or systemd units")
     deploy.add_argument("kind", choices=("compose", "systemd"), help="which files")
@@ -126,6 +135,12 @@ def _mail_catcher(args: argparse.Namespace, settings: Settings) -> int:
     from ioc.embedded import mail
 
     return service.run("mail", mail.part(args.port), args.dir, settings)
+
+
+def _bench_city(args: argparse.Namespace, _: Settings) -> int:
+    from ioc.up import measure
+
+    return measure.command(args)
 
 
 def _deploy(args: argparse.Namespace, _: Settings) -> int:

@@ -57,6 +57,7 @@ class _Run:
         self._waiting: list[Child] = []  # started, and not yet ready
         self._started = 0.0
         self._history: Child | None = None
+        self._history_began = 0.0
         self._wants_history = backfill and data.read("backfill.json").get("state") != "done"
 
     def run(self) -> int:
@@ -105,13 +106,14 @@ class _Run:
         """Start the history once the live parts stand, and show how far it is."""
         if not self._wants_history or {"ingest", "dashboards"} & {c.spec.name for c in self._waiting}:
             return
-        self._history = self._history or self._keeper.start(self._plan.backfill())
+        if self._history is None:
+            self._history, self._history_began = self._keeper.start(self._plan.backfill()), time.monotonic()
         progress = self._data.read("backfill.json")
         if not self._history.done:
             self._screen.history(int(progress.get("done", 0)), int(progress.get("total", 1)))
             return
         self._wants_history = False
-        self._screen.history_done(time.monotonic() - self._started, int(progress.get("readings", 0)))
+        self._screen.history_done(time.monotonic() - self._history_began, int(progress.get("readings", 0)))
 
     def _stop(self) -> None:
         self._screen.pause()
