@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ingest.formats._pieces import rows, text
+
 KEYS = {
     "act_t": "action_topic", "act_tpl": "action_template", "avty": "availability", "avty_mode": "availability_mode",
     "avty_t": "availability_topic", "avty_tpl": "availability_template", "bri_stat_t": "brightness_state_topic",
@@ -51,3 +55,24 @@ UNITS = {
     "pm25": "µg/m³", "pm10": "µg/m³", "current_temperature": "°C", "temperature_high": "°C", "temperature_low": "°C",
     "current_humidity": "%", "target_humidity": "%", "position": "%", "percentage": "%",
 }  # fmt: skip
+
+
+def spelled_out(message: dict[str, Any], base: Any = None) -> dict[str, Any]:
+    """Keys in full, and `~` at the start or end of topics replaced by the base topic."""
+    stem = text(message.get("~")) or text(base)
+    found = {KEYS.get(k, k): v for k, v in message.items()}
+    if stem:
+        for key, value in found.items():
+            if isinstance(value, str) and key.endswith("topic"):
+                found[key] = _full(value, stem)
+        found["availability"] = [
+            {k: _full(v, stem) if k in ("t", "topic") and isinstance(v, str) else v for k, v in a.items()}
+            for a in rows(found.get("availability"))
+        ]
+    return found
+
+
+def _full(topic: str, stem: str) -> str:
+    if topic.startswith("~"):
+        return stem + topic[1:]
+    return topic[:-1] + stem if topic.endswith("~") else topic

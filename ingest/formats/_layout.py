@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_ITEMS = 1000  # of one message
 INTEGERS = {f"{sign}{bits}": bits // 8 for sign in "ui" for bits in (8, 16, 24, 32, 40, 48, 64)}
+_DIGITS = {"f16": 4, "f32": 7, "f64": 15}  # that a number of so few bits has
 FLOATS = {"f16": (2, "e"), "f32": (4, "f"), "f64": (8, "d")}
 Kind = Literal["u8", "i8", "u16", "i16", "u24", "i24", "u32", "i32", "u40", "i40", "u48", "i48", "u64", "i64",
                "f16", "f32", "f64", "bcd", "hex", "text", "skip"]  # fmt: skip
@@ -230,7 +231,11 @@ def _value(place: Place, data: bytes, endian: Literal["big", "little"], known: d
         return spelled if place.metric and place.type != "skip" else None
     if place.type in FLOATS:
         found: float = struct.unpack((">" if endian == "big" else "<") + FLOATS[place.type][1], data)[0]
-        return None if found != found else _scaled(place, found)  # noqa: PLR0124  NaN says "no value"
+        if found != found:  # noqa: PLR0124  NaN says "no value"
+            return None
+        return float(f"{_scaled(place, found):.{_DIGITS[place.type]}g}")
+    if place.type == "bcd" and not data.hex().isdecimal():
+        return None  # FF FF is how meters say that they have no value
     raw = _integer(place, data, endian)
     if place.name or place.metric:
         known[place.name or place.metric] = raw
@@ -241,7 +246,7 @@ def _value(place: Place, data: bytes, endian: Literal["big", "little"], known: d
 
 def _integer(place: Place, data: bytes, endian: Literal["big", "little"]) -> int:
     if place.type == "bcd":
-        return int(data.hex() if endian == "big" else data[::-1].hex())  # ValueError: bad_payload, as it should be
+        return int(data.hex() if endian == "big" else data[::-1].hex())
     raw = int.from_bytes(data, endian, signed=place.type.startswith("i") and place.mask is None)
     if place.mask is not None:
         raw = (raw & place.mask) >> place.shift

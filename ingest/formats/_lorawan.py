@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SPAN = 600 * 1_000_000  # a frame repeated within ten minutes is the radio's doing; later the counter was reset
 REMEMBERED = 20_000  # devices
+_COORDINATES = frozenset({"latitude", "longitude", "lat", "lon", "lng", "long"})
 
 
 class Options(binary.Layouts):
@@ -90,10 +91,11 @@ def _values(options: Options, uplink: Uplink) -> Iterator[Any]:
 
 def decoded(value: Any) -> Iterator[Record]:
     """The values of a payload that a codec decoded, and its positions."""
-    for _, found in zip(range(3), _places(value, 0), strict=False):
-        yield Position(*found)
+    found = [place for _, place in zip(range(3), _places(value, 0), strict=False)]
+    yield from (Position(*place) for place in found)
     for name, leaf in leaves(value):
-        yield Measurement(name, plain(leaf))
+        if not (found and name.rpartition(".")[2] in _COORDINATES):
+            yield Measurement(name, plain(leaf))
 
 
 def _places(value: Any, depth: int) -> Iterator[tuple[float, float]]:

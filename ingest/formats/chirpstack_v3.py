@@ -51,7 +51,7 @@ def _records(options: Options, frames: Frames, message: dict[str, Any], sensor: 
     facts = _facts(message, sensor)
     if "error" in message:
         raise Ignored("log")
-    if {"fPort", "data", "fCnt"} & set(message):
+    if {"rxInfo", "data", "objectJSON"} & set(message):
         uplink = _uplink(message, sensor, time)
         frames.check(uplink)
         return list(_lorawan.records(options, uplink, facts))

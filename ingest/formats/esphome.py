@@ -59,8 +59,6 @@ def _state(payload: bytes, parts: list[str], unit: str | None) -> list[Record]:
     if payload[:1] == b"{":
         return _object(payload, sensor, name)
     value = words(payload)
-    if isinstance(value, str) and value.lower() in ("nan", "inf", "-inf"):
-        value = None
     inner = parts[-2] if component == "climate" else ""
     return [Measurement(name, value, sensor, None, unit or _CLIMATE.get(inner))]
 

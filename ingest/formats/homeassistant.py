@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest.formats._devices import Memory, scalar
-from ingest.formats._discovery_keys import DEVICE_KEYS, KEYS, STATES, UNITS
+from ingest.formats._discovery_keys import DEVICE_KEYS, KEYS, STATES, UNITS, spelled_out
 from ingest.formats._pieces import rows, table, text
 from ingest.formats._read import json_object, text_of
 from ingest.formats._template import TemplateError, compile_template, parsed
@@ -30,6 +30,7 @@ EXAMPLE = (
 )
 MOST_TOPICS = 20_000
 MOST_A_TOPIC = 300  # entities that read one topic; availability of a bridge is shared by all its devices
+COMPOSED = frozenset({"climate", "water_heater"})  # have no state of their own, only those of their parts
 SILENT = frozenset({"button", "scene", "tag", "device_automation", "event", "camera", "image", "notify", "update"})
 
 
@@ -79,13 +80,17 @@ def _values(payload: bytes, entities: dict[str, Entity]) -> list[Record]:
     found: list[Record] = []
     for entity in entities.values():
         if entity.supported:
-            value = entity.template(spelled, json_value) if entity.template else spelled.strip()
+            value = entity.template(spelled, json_value) if entity.template else _bare(spelled)
             word = _word(entity, value)
             if word is not None:
                 found.append(Measurement(entity.metric, word, entity.sensor, None, entity.unit))
     if not found:
         raise Ignored("no_values" if any(e.supported for e in entities.values()) else "template")
     return found
+
+
+def _bare(spelled: str) -> str | None:
+    return None if spelled.lstrip()[:1] in ("{", "[") else spelled.strip()
 
 
 def _word(entity: Entity, value: Any) -> float | bool | str | None:
@@ -136,33 +141,12 @@ def _components(component: str, name: str, message: dict[str, Any]) -> Iterator[
         yield text(own.get("platform")) or "sensor", str(key), {**shared, **own}
 
 
-def spelled_out(message: dict[str, Any], base: Any = None) -> dict[str, Any]:
-    """Keys in full, and `~` at the start or end of topics replaced by the base topic."""
-    stem = text(message.get("~")) or text(base)
-    found = {KEYS.get(k, k): v for k, v in message.items()}
-    if stem:
-        for key, value in found.items():
-            if isinstance(value, str) and key.endswith("topic"):
-                found[key] = _full(value, stem)
-        found["availability"] = [
-            {k: _full(v, stem) if k in ("t", "topic") and isinstance(v, str) else v for k, v in a.items()}
-            for a in rows(found.get("availability"))
-        ]
-    return found
-
-
-def _full(topic: str, stem: str) -> str:
-    if topic.startswith("~"):
-        return stem + topic[1:]
-    return topic[:-1] + stem if topic.endswith("~") else topic
-
-
 def _entities(component: str, sensor: str, metric: str, config: dict[str, Any]) -> Iterator[tuple[str, str, Entity]]:
     """(topic, key, entity) of everything one config lets us read."""
     if component not in SILENT:
         for topic_key, template_keys, suffix in STATES:
             topic = text(config.get(topic_key))
-            if topic is not None:
+            if topic is not None and (suffix or component not in COMPOSED):
                 template = next((t for k in template_keys if (t := text(config.get(k)))), None)
                 named = f"{metric}.{suffix}" if suffix else metric
                 if component == "light" and config.get("schema") == "json":

@@ -66,7 +66,9 @@ def _records(options: Options, frames: Frames, message: dict[str, Any], sensor: 
         raise DecodeError("unknown_message", f"none of the known messages: {', '.join(list(message)[:8])}")
     uplink = _uplink(message, sensor)
     frames.check(uplink)
-    return [*_lorawan.records(options, uplink, facts(message, sensor)), *_seen_at(message, sensor, uplink)]
+    found = list(_lorawan.records(options, uplink, facts(message, sensor)))
+    own = any(isinstance(record, Position) for record in found)
+    return found if own else [*found, *_seen_at(message, sensor, uplink)]
 
 
 def _uplink(message: dict[str, Any], sensor: str) -> Uplink:
