@@ -56,6 +56,11 @@ def parsed(payload: str) -> Any:
         return UNDEFINED
 
 
+def _inside(tag: str) -> str:
+    """What stands between {{ and }}; a - or + right beside them says what happens to blanks."""
+    return tag[2:-2].removeprefix("-").removeprefix("+").removesuffix("-").removesuffix("+").strip()
+
+
 def _blank(node: Any) -> bool:
     return isinstance(node, str) and not node.strip()
 
@@ -72,9 +77,9 @@ def _block(parts: list[str], depth: int, until: tuple[str, ...]) -> tuple[list[A
     while parts:
         part = parts[0]
         if part.startswith("{{"):
-            nodes.append(expression(part[2:-2].strip("- \n\t")))
+            nodes.append(expression(_inside(part)))
         elif part.startswith("{%"):
-            tag = part[2:-2].strip("-+ \n\t")
+            tag = _inside(part)
             word = tag.split(None, 1)[0] if tag else ""
             if word in until:
                 return nodes, parts
@@ -110,7 +115,7 @@ def _choice(text: str, parts: list[str], depth: int) -> tuple[Eval, list[str]]:
     while True:
         body, parts = _block(parts, depth + 1, ("elif", "else", "endif"))
         arms.append((condition, body))
-        tag = parts[0][2:-2].strip("-+ \n\t")
+        tag = _inside(parts[0])
         parts = parts[1:]
         if tag.startswith("elif"):
             condition = expression(tag[4:])

@@ -101,10 +101,11 @@ class _Parser:
         return left
 
     def negated(self) -> Eval:
-        if self.take("not"):
-            inner = self.negated()
-            return lambda s: not words.truthy(inner(s))
-        return self.compared()
+        count = 0
+        while self.take("not"):
+            count += 1
+        inner = self.compared()
+        return (lambda s: words.truthy(inner(s)) is (count % 2 == 0)) if count else inner
 
     def compared(self) -> Eval:
         left = self.joined()
@@ -134,10 +135,14 @@ class _Parser:
         return left
 
     def signed(self) -> Eval:
-        if sign := self.take("-", "+"):
-            inner = self.signed()
-            return lambda s: -words.number(inner(s)) if sign == "-" else words.number(inner(s))
-        return self.filtered()
+        signs = ""
+        while sign := self.take("-", "+"):
+            signs += sign
+        inner = self.filtered()
+        if not signs:
+            return inner
+        factor = -1 if signs.count("-") % 2 else 1
+        return lambda s: factor * words.number(inner(s))
 
     def filtered(self) -> Eval:
         value = self.reached()
@@ -154,6 +159,8 @@ class _Parser:
         value = self.primary()
         while True:
             if self.take("."):
+                if self.now.kind != "name":
+                    raise TemplateError(f"a name expected, not {self.now.value!r}")
                 name = str(self.now.value)
                 self.at += 1
                 if self.now.value == "(" and self.now.kind == "sign":
