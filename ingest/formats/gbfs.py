@@ -51,6 +51,8 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
         system = segments.get("system")
         if "stations" in data:
             found = [r for station in rows(data["stations"])[:MOST] for r in _station(station, time, options)]
+        elif any("availabilities" in v for v in rows(data.get("vehicles"))):
+            raise Ignored("system_file")  # a calendar of future rentals
         elif "bikes" in data or "vehicles" in data:
             found = list(_vehicles(rows(data.get("vehicles", data.get("bikes"))), time, options, system))
         elif "alerts" in data:
