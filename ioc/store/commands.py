@@ -63,11 +63,13 @@ def _show(found: Status) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)
     console.print(_headline(found))
     if found.processes:
         console.print(_processes(found))
     if found.feeds:
-        console.print(_feeds(found))
+        console.print(_feeds(found, wide=console.width >= 100))
     for line in _summary(found):
         console.print(line)
     for fault in found.wrong:
@@ -88,15 +90,19 @@ def _processes(found: Status) -> Table:
     return table
 
 
-def _feeds(found: Status) -> Table:
-    table = _table("feed", "last message", "received", "stored", "duplicate", "quarantined", "ignored", "readings")
+def _feeds(found: Status, *, wide: bool) -> Table:
+    """The ledger of the last hour; on a narrow terminal without the readings."""
+    names = ("last", "received", "stored", "duplicate", "quarantined", "ignored", "readings")
+    shown = len(names) if wide else len(names) - 1
+    table = _table("feed", *names[:shown])
     table.caption = "messages of the last hour: received = stored + duplicate + quarantined + ignored"
     for f in found.feeds:
-        counts = (f.received, f.stored, f.duplicate, f.quarantined, f.ignored, f.readings)
-        table.add_row(_text(f.key), _ago(f.age), *(f"{n:,}" for n in counts), style="red" if f.silent else "")
+        counts = [f"{n:,}" for n in f[3:9]]
+        row = [_ago(f.age), *counts][:shown]
+        table.add_row(_text(f.key), *row, style="red" if f.silent else "")
     totals = [f"{sum(column):,}" for column in zip(*(f[3:9] for f in found.feeds), strict=True)]
     table.add_section()
-    table.add_row("all", "", *totals)
+    table.add_row("all", *["", *totals][:shown])
     return table
 
 

@@ -166,10 +166,16 @@ class Keeper(threading.Thread):
                 with connect(self._url, name="ioc upkeep", autocommit=True) as conn:
                     while not self._stop_event.is_set():
                         run(conn, self._folder())
-                        self._stop_event.wait(self._every)
+                        self._stop_event.wait(self._pause(conn))
             except IocError as error:
                 log.warning("upkeep waits: %s", error)
                 self._stop_event.wait(min(self._every, 5.0))
+
+    def _pause(self, conn: Connection) -> float:
+        """Short while hours wait that one run had no time for, as after a backfill."""
+        with translated():
+            behind = rollups.waiting(conn, rollups.hour_of(_one(conn, queries.load("upkeep")["clock"]))).hours
+        return min(self._every, 2.0) if behind else self._every
 
 
 def _one(conn: Connection, query: bytes, **values: Any) -> Any:
