@@ -138,7 +138,9 @@ class Sky:
         """1 when the street lamps are needed, else 0: the sun is lower than 3 degrees at the town's place."""
         of_year = (time / DAY) % 365.2425
         tilt = np.radians(23.44) * np.sin(2 * np.pi * (of_year - 80.0) / 365.2425)
-        solar = ((time + 105.97 / 360 * DAY) % DAY) / DAY * 2 * np.pi - np.pi
+        b = 2 * np.pi * (of_year - 81.0) / 365.2425
+        ahead = 60.0 * (9.87 * np.sin(2 * b) - 7.53 * np.cos(b) - 1.5 * np.sin(b))  # equation of time, in s
+        solar = ((time + ahead + 105.97 / 360 * DAY) % DAY) / DAY * 2 * np.pi - np.pi
         here = np.radians(9.6)
         height = np.arcsin(np.sin(here) * np.sin(tilt) + np.cos(here) * np.cos(tilt) * np.cos(solar))
         return np.where(height < np.radians(3.0), 1.0, 0.0)
