@@ -260,12 +260,15 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
 class Client:
     """A subscriber with a persistent session. `filters` maps what to subscribe to -> QoS and may be changed live."""
 
-    def __init__(self, settings: Settings, client_id: str, filters: dict[str, int], *, group: str = "") -> None:
+    def __init__(
+        self, settings: Settings, client_id: str, filters: dict[str, int], *, group: str = "", relearn: bool = False
+    ) -> None:
         self._settings = settings
         self._address = Address.parse(settings.broker_url)
         self.client_id = client_id
         self.group = group  # shared subscription: several ingesters divide the messages (MQTT 5)
         self.filters = dict(filters)
+        self._relearn = relearn  # the retained messages are wanted again, though the session knows the filters
         self.why = "connecting"  # why it is not connected; empty when it is
         self.connected = False
         self.connections = 0
@@ -320,11 +323,12 @@ class Client:
         with suppress(BlockingIOError):  # it is full of wake-ups already
             self._wake_write.send(b"\0")
 
-    def subscribe(self, filters: dict[str, int]) -> None:
-        """From now on these filters; the session on the broker follows."""
+    def subscribe(self, filters: dict[str, int], *, relearn: bool = False) -> None:
+        """From now on these filters; the session on the broker follows. relearn: send the retained messages again."""
         gone = [f for f in self.filters if f not in filters]
-        new = {f: q for f, q in filters.items() if self.filters.get(f) != q}
+        new = {f: q for f, q in filters.items() if relearn or self.filters.get(f) != q}
         self.filters = dict(filters)
+        self._relearn = relearn
         if self.connected and self._client:
             if gone:
                 self._client.unsubscribe([self._shared(f) for f in gone])
@@ -451,8 +455,11 @@ class Client:
         for at in range(0, len(wanted), 50):  # some brokers limit a packet
             part: Any = wanted[at : at + 50]
             if self.speaks_5:
-                part = [(f, SubscribeOptions(qos=q, retainHandling=_retain(f))) for f, q in part]
+                part = [
+                    (f, SubscribeOptions(qos=q, retainHandling=0 if self._relearn else _retain(f))) for f, q in part
+                ]
             self._client.subscribe(part)
+        self._relearn = False
 
     def _shared(self, filter_: str) -> str:
         return f"$share/{self.group}/{filter_}" if self.group else filter_

@@ -18,6 +18,7 @@ from ingest.pipeline import Committer, Decoder, Done, Pipeline
 from ingest.registry import Registry
 from ingest.router import Router
 from ingest.watch import Watch
+from ioc import plugins
 from ioc.city import AreaIndex
 from ioc.config import folder as folders
 from ioc.errors import StoreAway
@@ -70,6 +71,12 @@ def plan(conn: Connection, folder: CityFolder, share: Share) -> Plan:
     return Plan(folder, router, limits, wanted(folder, router, share))
 
 
+def learns(made: Plan) -> bool:
+    """Whether a feed's format learns from retained messages (discovery, attributes) and begins with nothing known."""
+    used = {made.folder.feeds[key].format for key in made.router.feeds}
+    return any(getattr(plugins.load("ingest.formats", name), "LEARNS", False) for name in used)
+
+
 def client_id(folder: CityFolder, share: Share) -> str:
     """Fixed, so that the broker knows the session again."""
     return f"ioc-{folder.city.key}-{share.process.replace('/', '-')}"[:60]
@@ -119,7 +126,8 @@ class Service:
     ) -> None:  # fmt: skip
         self.stop, self.health = stop, health
         self.metrics = Metrics()
-        self.client = Client(settings, first.limits.client, first.filters, group=share.group)
+        relearn = learns(first)
+        self.client = Client(settings, first.limits.client, first.filters, group=share.group, relearn=relearn)
         self.client.leave(set(subscribed_before) - set(first.filters))
         committer = Committer(settings.database_url, first.limits, stop=stop)
         self.pipeline = Pipeline(Decoder(first.router, arrivals), committer, self._done)
@@ -151,7 +159,7 @@ class Service:
         """Go on with a new reading of the folder. Called by the receiving thread."""
         decoder = Decoder(made.router, self.pipeline.decoder.arrivals)
         self.pipeline.use(decoder, made.limits)
-        self.client.subscribe(made.filters)
+        self.client.subscribe(made.filters, relearn=learns(made))
         log.info("the city folder changed: %d feeds", len(made.router.feeds))
 
     def _done(self, done: Done) -> None:

@@ -6,7 +6,8 @@ One file `ingest/formats/<name>.py` is one format; its name is what a feed write
     def compile(options: Options) -> Decode   checks and prepares once; what it returns runs for every message
 
 and may hold `TOPIC` (the usual filter, or several), `EXAMPLE` (topic, payload), `recognise(topic, payload) -> 0..1` for
-suggestions, and `RELATIVE_TIMES = True` (below). Names that start with an underscore are shared helpers, not formats.
+suggestions, `RELATIVE_TIMES = True` (below), and `LEARNS = True` where retained messages teach it and are to be sent
+again when it starts anew. Names that start with an underscore are shared helpers, not formats.
 
 A decoder
 - fills what the payload, or by the format's definition the topic, says, and leaves the rest None: `ingest.feed` adds

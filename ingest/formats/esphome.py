@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 TOPIC = ["{node}/+/+/state", "{node}/status", "homeassistant/+/{node}/+/config"]
+LEARNS = True  # from retained messages, which the ingester asks for again when it starts
 EXAMPLE = ("pump-house/sensor/water_pressure/state", b"2.41")
 COMPONENTS = frozenset({
     "sensor", "binary_sensor", "switch", "text_sensor", "number", "select", "light", "fan", "cover", "climate", "lock",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 TOPIC = ["homeassistant/#", "zigbee2mqtt/+"]
+LEARNS = True  # from retained messages, which the ingester asks for again when it starts
 EXAMPLE = (
     "homeassistant/sensor/gate4/level/config",
     (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 TOPIC = "homie/#"
+LEARNS = True  # from retained messages, which the ingester asks for again when it starts
 EXAMPLE = ("homie/weir-2/gauge/level", b"1.87")
 MOST_PROPERTIES = 20_000
 MOST_OF_A_DEVICE = 2000

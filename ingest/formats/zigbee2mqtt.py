@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ioc.records import Micros
 
 TOPIC = "zigbee2mqtt/#"
+LEARNS = True  # from retained messages, which the ingester asks for again when it starts
 EXAMPLE = (
     "zigbee2mqtt/school 3/room 12",
     b'{"temperature":27.4,"humidity":66,"battery":91,"voltage":3005,"linkquality":120}',
