@@ -58,7 +58,7 @@ class ValuesFrom(Model):
 
 
 class Array(Model):
-    r"""`[{id, value, time, quality}]`. An item whose quality is not in `good` is counted as no value.
+    r"""`[{id, value, time, quality}]`, or one such object. An item whose quality is not `good` is counted as no value.
 
     pattern: splits the name: '(?P<sensor>.+)\.(?P<metric>[^.]+)' for 'Plant.Pump1.Level'.
     """
@@ -238,7 +238,7 @@ def items(plan: Array, sensor: Get, time: Get, when: Reader, *, comma: bool) -> 
 
     def build(scope: Scope) -> Iterator[Record]:
         found = where(scope)
-        for item in found if isinstance(found, list) else ():
+        for item in found if isinstance(found, list) else (found,) if isinstance(found, dict) else ():
             called = text(name(item))
             if called is None:
                 raise DecodeError("no_name", f"an item has no {plan.name!r}")
