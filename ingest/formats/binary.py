@@ -1,6 +1,6 @@
 """Raw bytes by a declared layout, fixed or type-length-value; as they are, or spelled in base64 or hex.
 
-`layout` names one that comes with the program (`ioc feeds layouts` lists them) or holds one as a table; `ports` gives
+`layout` names one that comes with the program (README lists them) or holds one as a table; `ports` gives
 one per LoRaWAN port where the topic has a segment `port`.
 """
 

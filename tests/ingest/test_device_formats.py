@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
+from importlib.resources import files
 
 import pytest
 
-from ingest.formats import _lorawan, _sparkplug, compiled, homeassistant, homie, sparkplug, zigbee2mqtt
+from ingest.formats import _layout, _lorawan, _sparkplug, compiled, homeassistant, homie, sparkplug, zigbee2mqtt
+from ioc import plugins
 from ioc.errors import DecodeError, Ignored
 from tests.ingest import cases
 from tests.services import FEEDS
@@ -157,3 +159,13 @@ def test_homie_and_zigbee_remember_so_many(monkeypatch):
     devices = [{"friendly_name": f"d{n}", "type": "Router"} for n in range(500)]
     assert len(said(decode, json.dumps(devices).encode(), "zigbee2mqtt/bridge/devices")) == 50
     assert [len(m) for m in _closure(decode, dict)] == [50]
+
+
+def test_the_table_of_formats_names_every_one_and_every_layout():
+    text = (files("ingest.formats") / "README.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
+    assert rows == set(plugins.names("ingest.formats"))
+    for name in _layout.names():
+        stem, _, model = name.partition("/")
+        assert f"`{stem}`" in text
+        assert model in text
