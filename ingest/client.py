@@ -70,6 +70,7 @@ class Wire:
         self._rest = bytearray()  # packets that are paho's
         self._skip = 0  # bytes still to come of a packet that is too large
         self._ended = False
+        self._last: Micros = 0
 
     def fill(self) -> None:
         """Take what the socket has, and sort it. An end of the stream is told to paho when it reads."""
@@ -87,7 +88,7 @@ class Wire:
 
     def _sort(self) -> None:
         raw, at, end = bytes(self._raw), 0, len(self._raw)
-        received = time.time_ns() // 1000
+        received = max(time.time_ns() // 1000, self._last + 1)
         if self._skip:
             at = min(self._skip, end)
             self._skip -= at
@@ -105,10 +106,12 @@ class Wire:
                 if end - body < min(length, _HEAD_KEPT + 70_000):
                     break  # of a packet that is too large the beginning is enough
                 self.messages.append(self._publish(raw, raw[at], body, after, received))
+                received += 1  # two messages never arrive at one moment: without times of their own they would be one reading
                 self._skip = max(after - end, 0)
             else:
                 self._rest += raw[at:after]
             at = min(after, end)
+        self._last = received
         del self._raw[:at]
 
     def _publish(self, raw: bytes, head: int, at: int, end: int, received: Micros) -> Message:

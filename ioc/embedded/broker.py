@@ -150,7 +150,7 @@ jetstream {{
 }}
 mqtt {{
   listen: "127.0.0.1:{port}"
-  ack_wait: "30s"
+  ack_wait: "10s"
   max_ack_pending: 2000
 }}
 max_payload: 8MB
