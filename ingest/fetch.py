@@ -93,7 +93,7 @@ def _split(url: str) -> SplitResult:
     except ValueError as error:
         raise FetchError("bad_url", str(error)) from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise FetchError("bad_url", f"http:// or https:// and a host are expected: {url[:100]}")
+        raise FetchError("bad_url", f"http:// or https:// and a host are expected, not {parts.scheme}:")
     return parts
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import gzip
 import logging
 import random
+import re
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ingest.fetch import FetchError, Wanted, fetch
 from ioc.errors import BrokerError, ConfigError, Fault
@@ -34,6 +35,7 @@ LARGEST = 1_048_576  # bytes the ingester takes
 SLOWEST = 3600.0  # seconds between attempts while a server fails, unless the feed itself is slower
 LONGEST_WAIT = 6 * 3600.0  # seconds, whatever Retry-After says
 _THREADS = 32
+_PLACE = re.compile(r"\{env:(\w+)\}")  # in an address: a secret from the environment
 _SPREAD = 1.0  # seconds over which the first polls are spread
 
 
@@ -185,7 +187,8 @@ class Poller:
         http = pull.http
         headers = {name: self._header(value) for name, value in http.headers.items()}
         deadline = http.deadline.total_seconds()
-        found = fetch(Wanted(http.url, headers, deadline, http.max_bytes, pull.etag, pull.modified))
+        url = _PLACE.sub(lambda match: quote(self._secret(match[1]), safe=""), http.url)
+        found = fetch(Wanted(url, headers, deadline, http.max_bytes, pull.etag, pull.modified))
         if found.status == 304:
             return Outcome("not_modified", ok=True)
         if found.status != 200:
@@ -196,11 +199,12 @@ class Poller:
         return Outcome("published", ok=True, size=len(found.body))
 
     def _header(self, value: str) -> str:
-        if not value.startswith("env:"):
-            return value
-        found = self._lookup(value[4:])
+        return self._secret(value[4:]) if value.startswith("env:") else value
+
+    def _secret(self, name: str) -> str:
+        found = self._lookup(name)
         if found is None or "\n" in found or "\r" in found:
-            raise FetchError("no_secret", f"the environment has no usable {value[4:]}, which a header asks for")
+            raise FetchError("no_secret", f"the environment has no usable {name}, which the feed's [http] asks for")
         return found
 
 

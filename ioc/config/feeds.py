@@ -13,7 +13,7 @@ from ioc.config.types import Duration, Model, Text, parse_duration
 class Http(Model):
     """Where a pulled feed comes from; the bridge publishes it to `topic` (no wildcards there)."""
 
-    url: str
+    url: str  # "{env:NAME}" in it is read from the environment
     every: Duration = Field(default=parse_duration("60s"), validate_default=True)
     deadline: Duration = Field(default=parse_duration("20s"), validate_default=True)
     headers: dict[str, str] = {}  # a value "env:NAME" is read from the environment

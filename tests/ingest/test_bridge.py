@@ -247,7 +247,9 @@ class Sink:
             raise BrokerError("the broker acknowledged nothing")
         self.sent.append((topic, payload))
 
-    def poller(self, **more):
+    def poller(self, *, fresh=False, **more):
+        if fresh:
+            self.registry = CollectorRegistry()
         return Poller(self.send, lambda: not self.away, Metrics(self.registry), **more)
 
     def polls(self, outcome):
@@ -307,6 +309,9 @@ def test_a_secret_comes_from_the_environment(server):
     missing = Poller(sink.send, lambda: True, Metrics(CollectorRegistry()), {}.get).poll(asked)
     assert missing.name == "no_secret"
     assert len(server.seen) == 1, "without its secret the server is not asked"
+    keyed = pull(server.url + "/a?key={env:KEY}&x=1")
+    assert sink.poller(lookup={"KEY": "a b&c"}.get, fresh=True).poll(keyed).ok
+    assert server.seen[1][0] == "/a?key=a%20b%26c&x=1"
 
 
 def test_a_large_body_is_gzipped_and_one_too_large_is_refused():
