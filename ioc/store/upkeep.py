@@ -26,7 +26,17 @@ log = logging.getLogger("ioc.upkeep")
 _LOCK = 0x10C_0004
 _OPEN_HOUR = timedelta(minutes=5)  # the hour that is still running is worked out this often
 _WEEKS = (("reading", "time"), ("position", "time"), ("rollup_1m", "bucket"))
-_PRUNED_DAILY = ("event_change", "ledger", "ledger_reason", "tick", "outbox", "arrival", "suspect", "quarantine")
+_PRUNED_DAILY = (
+    "event_change",
+    "ledger",
+    "ledger_reason",
+    "tick",
+    "outbox",
+    "request",
+    "arrival",
+    "suspect",
+    "quarantine",
+)
 
 
 Job: TypeAlias = "Callable[[Connection, Task], str]"  # returns what came of it, for `ioc status`

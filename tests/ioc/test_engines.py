@@ -156,18 +156,27 @@ def test_a_reading_that_comes_after_its_minutes_are_gone_still_counts_right(eith
 
 @pytest.mark.node
 def test_timescale_compresses_old_chunks_and_late_readings_still_land_in_them_once(hyper):
-    series, start = add_series(hyper), ago(days=20)
+    series, start = add_series(hyper), ago(days=90)
     rows = dense_and_sparse(series, start)
     store(hyper, rows)
-    policy = "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression' AND hypertable_name = 'reading'"
-    hyper.execute("CALL run_job(%s)", hyper.execute(policy).fetchone())
-    chunks = "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_name = 'reading' AND is_compressed"
-    assert hyper.execute(chunks).fetchone()[0] >= 2
+    roll(hyper)
+    for (policy,) in hyper.execute(
+        "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression'"
+    ).fetchall():
+        hyper.execute("CALL run_job(%s)", (policy,))
+    chunks = "SELECT hypertable_name FROM timescaledb_information.chunks WHERE is_compressed GROUP BY 1"
+    compressed = {name for (name,) in hyper.execute(chunks)}
+    assert "reading" in compressed
+    assert len(compressed) == 3, "and the minutes and the hours"
     late = (series, start + timedelta(seconds=5), -1.0)
     assert store(hyper, [rows[0], late]) == 1
     assert store(hyper, [late]) == 0
     roll(hyper)
-    assert rolled(hyper, "rollup_1h", series) == by_force([*rows, late], HOUR)
+    rows.append(late)
+    assert rolled(hyper, "rollup_1h", series) == by_force(rows, HOUR)
+    assert rolled(hyper, "rollup_1d", series) == by_force(rows, DAY)
+    minutes = by_force([r for r in rows if r[1] < start + HOUR], MINUTE)
+    assert {t: v for t, v in rolled(hyper, "rollup_1m", series).items() if t < start + HOUR} == minutes
 
 
 @pytest.mark.node

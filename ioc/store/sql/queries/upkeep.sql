@@ -66,8 +66,12 @@ DELETE FROM tick WHERE at < %(now)s::timestamptz - interval '7 days';
 
 -- prune_outbox --
 -- The body goes, the record that it was sent stays.
-UPDATE outbox SET mime = NULL
-WHERE mime IS NOT NULL AND state NOT IN ('ready', 'leased') AND created_at < %(now)s::timestamptz - interval '30 days';
+UPDATE outbox SET mime = NULL, plain_mime = NULL
+WHERE (mime IS NOT NULL OR plain_mime IS NOT NULL) AND state NOT IN ('ready', 'leased') AND created_at < %(now)s::timestamptz - interval '30 days';
+
+-- prune_request --
+-- What was asked for and done.
+DELETE FROM request WHERE done_at < %(now)s::timestamptz - interval '30 days';
 
 -- prune_arrival --
 -- Only the minutes before a crash matter.

@@ -45,3 +45,17 @@ WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
 SELECT series_id, time_bucket('1 day', bucket) AS bucket, sum(count)::bigint AS count, sum(sum) AS sum, min(min) AS min,
     max(max) AS max, first(first, bucket) AS first, last(last, bucket) AS last
 FROM rollup_1h GROUP BY 1, time_bucket('1 day', bucket) WITH NO DATA;
+
+-- Refresh of the newest by the server itself: what keeps rollups going while no process of ours does upkeep, and what
+-- TimescaleDB wants to see before it compresses them.
+SELECT add_continuous_aggregate_policy('rollup_1m', start_offset => interval '6 hours', end_offset => interval '1 hour',
+    schedule_interval => interval '30 minutes');
+SELECT add_continuous_aggregate_policy('rollup_1h', start_offset => interval '3 days', end_offset => interval '1 hour',
+    schedule_interval => interval '1 hour');
+SELECT add_continuous_aggregate_policy('rollup_1d', start_offset => interval '7 days', end_offset => interval '1 day',
+    schedule_interval => interval '6 hours');
+
+ALTER MATERIALIZED VIEW rollup_1m SET (timescaledb.compress = true);
+SELECT add_compression_policy('rollup_1m', interval '7 days');
+ALTER MATERIALIZED VIEW rollup_1h SET (timescaledb.compress = true);
+SELECT add_compression_policy('rollup_1h', interval '60 days');
