@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest import guess
-from ingest.formats._json_parts import place_of
-from ingest.formats._values import number_or_text
-from ingest.paths import getter, steps
+from ingest.formats._values import number_or_text, place_of
+from ingest.record_guess import fields_of, items_at, last_key, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ingest.guess import Guess
+    from ingest.record_guess import Shape
     from ioc.config.metrics import Metric
-
-_MOST_VALUES = 300  # of a field
-_DEEPEST = 5
-_MOST_FIELDS = 80
 
 
 class Reason(NamedTuple):
@@ -46,22 +41,11 @@ class Mapped(NamedTuple):
         )
 
 
-class Shape(NamedTuple):
-    """records: the path of records; array: items of id and value in a record; each: an object of named objects."""
-
-    records: str
-    rows: list[Any]
-    array: dict[str, str] | None = None
-    each: dict[str, str] | None = None
-    outer: Sequence[Any] = ()
-    keyed: bool = False
-
-
 def mapped(data: Sequence[Any], metrics: Mapping[str, Metric], zone: str) -> Mapped:
     """A mapping for these payloads."""
-    shape = _shape(data)
-    fields = _fields(shape.rows)
-    around = {f"^.{path}": values for path, values in _fields(shape.outer).items()} if shape.records else {}
+    shape = shape_of(data)
+    fields = fields_of(shape.rows)
+    around = {f"^.{path}": values for path, values in fields_of(shape.outer).items()} if shape.records else {}
     reasons: list[Reason] = []
     options: dict[str, Any] = {"records": shape.records} if shape.records else {}
     if shape.records:
@@ -75,110 +59,6 @@ def mapped(data: Sequence[Any], metrics: Mapping[str, Metric], zone: str) -> Map
     else:
         _values({p: v for p, v in fields.items() if p not in used}, metrics, options, reasons)
     return Mapped(options, reasons)
-
-
-def _shape(data: Sequence[Any]) -> Shape:
-    first: Any = next((d for d in data if d), {})
-    if isinstance(first, list):
-        rows = [item for d in data if isinstance(d, list) for item in d]
-        return Shape("", rows, None) if not (found := _array(rows)) else Shape("", list(data), {"items": "", **found})
-    path = next((p for p, v in _lists(first) if all(isinstance(i, dict) for i in v)), None)
-    if path is not None:
-        items = [item for d in data for item in _at(d, path) if isinstance(item, dict)]
-        if found := _array(items):
-            return Shape("", list(data), {"items": path, **found})
-        return Shape(f"{path}[]", items, outer=list(data))
-    return _of_objects(first, data)
-
-
-def _of_objects(first: Any, data: Sequence[Any]) -> Shape:
-    """Objects under keys: named values {"temp": {"value": 3}}, or sensors {"tank-1": {"level": 3, ..}}."""
-    inner = [v for v in first.values() if isinstance(v, dict)] if isinstance(first, dict) else []
-    if len(inner) < 2:
-        return Shape("", list(data))
-    common = set(inner[0]).intersection(*map(set, inner[1:]))
-    value = next((k for k in common if guess.is_role(k, "value")), None)
-    if value is not None:
-        each = {"value": value}
-        each |= {"unit": u} if (u := next((k for k in common if guess.is_role(k, "unit")), None)) else {}
-        each |= {"time": t} if (t := next((k for k in common if guess.is_role(k, "time")), None)) else {}
-        return Shape("", list(data), None, each)
-    if len(common) >= 2 and len(inner) == len(first):
-        return Shape("*", [v for d in data for v in d.values() if isinstance(v, dict)], outer=list(data), keyed=True)
-    return Shape("", list(data))
-
-
-def _lists(data: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, list[Any]]]:
-    if isinstance(data, dict) and depth < 3:
-        for key, value in data.items():
-            here = f"{path}.{quoted(key)}" if path else quoted(key)
-            if isinstance(value, list) and value:
-                yield here, value
-            else:
-                yield from _lists(value, here, depth + 1)
-
-
-def _at(data: Any, path: str) -> list[Any]:
-    found = getter(path)(data)
-    return found if isinstance(found, list) else []
-
-
-def _array(items: Sequence[Any]) -> dict[str, str] | None:
-    """The keys of `[{id, value, time, quality}]`; None where the items are records of several values."""
-    keys = set[str]().union(*(item for item in items if isinstance(item, dict)))
-    value = next((k for k in sorted(keys) if guess.is_role(k, "value")), None)
-    names = [k for k in sorted(keys) if guess.is_role(k, "metric") and k != value]
-    if value is None or not names or len(keys) > 8:
-        return None
-    name = max(names, key=lambda k: (_words_in(items, k), -names.index(k)))
-    found = {"name": name, "value": value}
-    for role in ("time", "quality", "unit"):
-        words = {"t"} if role == "time" else set()
-        key = next(
-            (k for k in sorted(keys) if (guess.is_role(k, role) or k in words) and k not in found.values()), None
-        )
-        found |= {role: key} if key else {}
-    who = next((k for k in sorted(keys) if guess.is_role(k, "id") and k not in found.values()), None)
-    return found | ({"sensor": who} if who else {})
-
-
-def _words_in(items: Sequence[Any], key: str) -> int:
-    said = {str(item.get(key)) for item in items if isinstance(item, dict)}
-    return sum(bool(guess.word_of(word)[0]) for word in said)
-
-
-def _fields(rows: Sequence[Any]) -> dict[str, list[Any]]:
-    """Leaf path -> its values, nulls left out; places and lists stay whole."""
-    found: dict[str, list[Any]] = defaultdict(list)
-    for row in rows[:_MOST_VALUES]:
-        for path, value in _leaves(row, "", 0):
-            if len(found) < _MOST_FIELDS or path in found:
-                found[path].append(value)
-    return dict(found)
-
-
-def _leaves(data: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
-    if isinstance(data, dict) and depth < _DEEPEST:
-        last = last_key(path)
-        if path and guess.is_role(last, "place") and place_of(data):
-            yield path, data
-            return
-        for key, value in data.items():
-            yield from _leaves(value, f"{path}.{quoted(key)}" if path else quoted(key), depth + 1)
-    elif data is not None:
-        yield path, data
-
-
-def last_key(path: str) -> str:
-    """The name of what a path leads to."""
-    found = steps(path.lstrip("^").removeprefix("."))
-    return str(found[-1]) if found else path
-
-
-def quoted(key: str) -> str:
-    """A key as a path writes it."""
-    plain = key and not set(key) & set(".[]\"'|*?(){}&!<>=`,\\^$~@") and key == key.strip()
-    return key if plain else '"' + key.replace('"', '\\"') + '"'
 
 
 def _roles(
@@ -300,7 +180,7 @@ def _named_values(shape: Shape, zone: str, options: dict[str, Any], reasons: lis
     """An array of named values: the names become metrics by the feed's `rename`."""
     plan = dict(shape.array or {})
     items = [
-        i for row in shape.rows for i in (_at(row, plan["items"]) if plan["items"] else row) if isinstance(i, dict)
+        i for row in shape.rows for i in (items_at(row, plan["items"]) if plan["items"] else row) if isinstance(i, dict)
     ]
     names = sorted({str(item.get(plan["name"])) for item in items})
     if names and all("." in name for name in names):

@@ -1,8 +1,8 @@
 """Topics that no feed claims -> proposals in the store; what a person asks of one is done here, where the folder is.
 
-`Proposer.attend` is called every second or so: it answers requests at once, and looks at new messages every ten
-seconds. An accepted proposal becomes a file in the city folder's feeds/, goes live when the folder is read again, and
-then the messages that came before are replayed.
+`Proposer.attend` is called every second or so. It answers requests at once, and looks at new messages at most every
+ten seconds. An accepted proposal becomes a file in the city folder's feeds/, goes live when the folder is read again,
+and then the messages that came before are replayed.
 """
 
 from __future__ import annotations
@@ -69,12 +69,8 @@ class Proposer:
         answer_requests(conn, folder, now)
         for proposal in store.settle(conn, folder.feeds):
             store.answer(conn, proposal, "live", {"replayed": self._replayed(folder)})
-        if now < self._next:
-            return
-        self._next = now + _EVERY
-        newest = store.newest_unclaimed(conn)
-        if newest != self._seen:
-            self._seen = newest
+        if now >= self._next and (newest := store.newest_unclaimed(conn)) != self._seen:
+            self._seen, self._next = newest, now + _EVERY
             propose_unclaimed(conn, folder, now)
 
     def _replayed(self, folder: CityFolder) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pydantic import model_validator
 
 from ingest.formats import _json_parts as parts
-from ingest.formats._json_parts import Array, EventFields, Value, ValuesFrom
-from ingest.formats._values import number, number_or_text, place, plain, text
+from ingest.formats._events import EventFields, events
+from ingest.formats._json_parts import Array, Value, ValuesFrom
+from ingest.formats._scope import scoped
+from ingest.formats._values import number, number_or_text, place, place_of, plain, text
 from ingest.units import conversion
 from ioc.config.types import Model
 from ioc.errors import DecodeError
@@ -17,7 +19,7 @@ from ioc.records import Measurement, Position, Record, SensorFacts
 
 if TYPE_CHECKING:
     from ingest import times
-    from ingest.formats._json_parts import Get, Scope
+    from ingest.formats._scope import Get, Scope
 
 Build: TypeAlias = Callable[["Scope"], Iterator[Record]]
 
@@ -62,7 +64,7 @@ def builders(options: Mapping, when: times.Reader) -> list[Build]:
     made: list[Build] = []
     where = _placed(options)
     if options.kind == "events" and options.event is not None:
-        return [parts.events(options.event, time, where)]
+        return [events(options.event, time, where)]
     if options.kind == "positions" and where is not None:
         made.append(_positions(options, sensor, time, where))
     elif options.sensor_name or where is not None:
@@ -79,7 +81,7 @@ def builders(options: Mapping, when: times.Reader) -> list[Build]:
 def _sensor(options: Mapping) -> Get:
     if options.sensor is None:
         return lambda _: None
-    get = parts.scoped(options.sensor)
+    get = scoped(options.sensor)
 
     def sensor(scope: Scope) -> str:
         found = text(get(scope))
@@ -92,19 +94,19 @@ def _sensor(options: Mapping) -> Get:
 
 def _placed(options: Mapping) -> Get | None:
     if options.place is not None:
-        get = parts.scoped(options.place)
-        return lambda scope: parts.place_of(get(scope))
+        get = scoped(options.place)
+        return lambda scope: place_of(get(scope))
     if options.lat is None or options.lon is None:
         return None
-    lat, lon = parts.scoped(options.lat), parts.scoped(options.lon)
+    lat, lon = scoped(options.lat), scoped(options.lon)
     return lambda scope: place(lat(scope), lon(scope))
 
 
 def _positions(options: Mapping, sensor: Get, time: Get, where: Get) -> Build:
     declared = Value(path=options.speed) if isinstance(options.speed, str) else options.speed
-    speed = parts.scoped(declared.path) if declared else lambda _: None
+    speed = scoped(declared.path) if declared else lambda _: None
     factor = conversion(declared.unit, "m/s").factor if declared and declared.unit else 1.0
-    heading = parts.scoped(options.heading) if options.heading else lambda _: None
+    heading = scoped(options.heading) if options.heading else lambda _: None
 
     def build(scope: Scope) -> Iterator[Record]:
         if (point := where(scope)) is not None:
@@ -116,7 +118,7 @@ def _positions(options: Mapping, sensor: Get, time: Get, where: Get) -> Build:
 
 
 def _facts(options: Mapping, sensor: Get, where: Get | None) -> Build:
-    name = parts.scoped(options.sensor_name) if options.sensor_name else lambda _: None
+    name = scoped(options.sensor_name) if options.sensor_name else lambda _: None
 
     def build(scope: Scope) -> Iterator[Record]:
         called, point = text(name(scope)), where(scope) if where else None

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ioc.errors import DecodeError
+
+if TYPE_CHECKING:
+    from ingest.times import Reader
+    from ioc.records import Micros
 
 _NOTHING = ("", "-", "--", "na", "n/a", "null", "none", "nil", "undefined", "unknown", "unavailable")
 _NOT_FINITE = ("nan", "inf", "+inf", "-inf", "infinity", "-infinity")
@@ -85,3 +91,36 @@ def place(lat: Any, lon: Any) -> tuple[float, float] | None:
     if north is None or east is None or not (-90 <= north <= 90 and -180 <= east <= 180):
         return None
     return None if north == 0 and east == 0 else (north, east)
+
+
+def place_of(said: Any) -> tuple[float, float] | None:
+    """(lat, lon) of a GeoJSON geometry (its first point), [lon, lat], 'lat,lon' or an object with lat and lon."""
+    if isinstance(said, str):
+        lat, _, lon = said.partition(",")
+        return place(lat, lon)
+    if isinstance(said, dict):
+        return _object_place(said)
+    depth = 0
+    while isinstance(said, list) and said and isinstance(said[0], list) and depth < 5:
+        said, depth = said[0], depth + 1
+    return place(said[1], said[0]) if isinstance(said, list) and len(said) >= 2 else None
+
+
+def _object_place(said: dict[str, Any]) -> tuple[float, float] | None:
+    if "geometry" in said:
+        return place_of(said["geometry"]) if isinstance(said["geometry"], dict) else None
+    if isinstance(said.get("coordinates"), list):
+        return place_of(said["coordinates"])
+    lat = next((said[k] for k in ("lat", "latitude", "Latitude", "Lat") if k in said), None)
+    lon = next((said[k] for k in ("lon", "lng", "long", "longitude", "Longitude", "Lng", "Lon") if k in said), None)
+    return place(lat, lon)
+
+
+def read_time(said: Any, when: Reader) -> Micros | None:
+    """`when(said)`, None for an empty text. Raises DecodeError `bad_time`."""
+    if said is None or said == "":
+        return None
+    try:
+        return when(said)
+    except (ValueError, OverflowError) as error:
+        raise DecodeError("bad_time", str(error)) from error

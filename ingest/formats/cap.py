@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ingest import times
 from ingest.formats import _xml as xml
-from ingest.formats._json_parts import read_time
 from ingest.formats._read import json_object
-from ingest.formats._values import place
+from ingest.formats._values import place, read_time
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Event

@@ -17,9 +17,10 @@ from pydantic import model_validator
 
 from ingest import times
 from ingest.formats import _json_parts as parts
-from ingest.formats._json_parts import Scope, Value, ValuesFrom
+from ingest.formats._json_parts import Value, ValuesFrom
 from ingest.formats._mapping import Mapping, builders
 from ingest.formats._read import text_of
+from ingest.formats._scope import Get, Scope, filters
 from ingest.formats._values import number_or_text
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
@@ -68,7 +69,7 @@ class Options(Mapping):
 def compile(options: Options) -> Decode:  # noqa: A001
     when = times.reader(options.time_format, options.zone)
     build = builders(_quoted(options), when)
-    wanted = parts.filters(options.where)
+    wanted = filters(options.where)
     time = parts.timed(_quoted(options).time, when)
 
     def decode(payload: bytes, _: Segments) -> Iterable[Record]:
@@ -104,7 +105,7 @@ def _delimiter(line: str) -> str:
     return max(";\t|,", key=lambda mark: (line.count(mark), mark != ","))
 
 
-def _spread(row: Scope, wide: Wide, time: parts.Get, options: Options) -> Iterator[Record]:
+def _spread(row: Scope, wide: Wide, time: Get, options: Options) -> Iterator[Record]:
     at, used = time(row), {*_used({"time": options.time}), *wide.exclude}
     for column, cell in row.data.items():
         if not any(fnmatchcase(column, pattern) for pattern in used):

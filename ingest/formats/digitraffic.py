@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ingest import times
-from ingest.formats._json_parts import place_of, read_time
 from ingest.formats._read import json_object
-from ingest.formats._values import number, place, text
+from ingest.formats._values import number, place, place_of, read_time, text
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, Position, SensorFacts

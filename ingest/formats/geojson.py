@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import model_validator
 
 from ingest import times
-from ingest.formats import _json_parts as parts
-from ingest.formats._json_parts import Scope, ValuesFrom
+from ingest.formats._json_parts import ValuesFrom
 from ingest.formats._mapping import Mapping, builders
 from ingest.formats._read import json_object
-from ingest.formats._values import text
+from ingest.formats._scope import Scope, filters
+from ingest.formats._values import read_time, text
 from ioc.errors import DecodeError, Ignored
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def compile(options: Options) -> Decode:  # noqa: A001
     named = options.model_copy(update={"sensor": options.sensor or "~", "time": options.time or "=@"})
     found_time = None if options.time is None else options.time
     build = builders(named.model_copy(update={"time": found_time}), when)
-    wanted = parts.filters(options.where)
+    wanted = filters(options.where)
 
     def decode(payload: bytes, _: Segments) -> Iterable[Record]:
         data = json_object(payload)
@@ -84,7 +84,7 @@ def _time(feature: dict[str, Any], when: times.Reader) -> int | None:
     inner = feature.get("properties")
     held = (inner.get(name) for name in _TIMES) if isinstance(inner, dict) else ()
     said = next((value for value in held if value is not None), None)
-    return parts.read_time(said, when)
+    return read_time(said, when)
 
 
 def _timed(record: Record, time: int | None) -> Record:

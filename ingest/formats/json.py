@@ -17,11 +17,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ingest import times
-from ingest.formats import _json_parts as parts
 from ingest.formats._json_parts import Value
 from ingest.formats._mapping import Mapping, builders
 from ingest.formats._read import json_data
-from ingest.formats._values import plain, text
+from ingest.formats._scope import filters, walker
+from ingest.formats._values import plain, read_time, text
 from ingest.paths import getter, steps
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, Record
@@ -43,8 +43,8 @@ def compile(options: Options) -> Decode:  # noqa: A001  the contract's name
     build = builders(options, when)
     if (fast := _flat(options, when)) is not None:
         return fast
-    walk = parts.walker([options.records] if isinstance(options.records, str) else options.records)
-    wanted = parts.filters(options.where)
+    walk = walker([options.records] if isinstance(options.records, str) else options.records)
+    wanted = filters(options.where)
 
     def decode(payload: bytes, _: Segments) -> Iterable[Record]:
         data = json_data(payload)
@@ -85,7 +85,7 @@ def _head(data: Any, sensor: Any, time: Any, when: times.Reader) -> tuple[str | 
     who = None
     if sensor is not None and (who := text(sensor(data))) is None:
         raise DecodeError("no_sensor", "the sensor's id is missing")
-    return who, None if time is None else parts.read_time(time(data), when)
+    return who, None if time is None else read_time(time(data), when)
 
 
 def _flattest(fields: list[tuple[str, Any, str | None]], sensor: Any, time: Any, when: times.Reader) -> Decode:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ingest import times
 from ingest.formats import _ngsi as ngsi
-from ingest.formats._json_parts import place_of, read_time
 from ingest.formats._read import json_data
-from ingest.formats._values import number, text
+from ingest.formats._values import number, place_of, read_time, text
 from ingest.units import UnitError, conversion
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored

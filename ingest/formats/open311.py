@@ -9,9 +9,8 @@ import orjson
 
 from ingest import times
 from ingest.formats import _xml as xml
-from ingest.formats._json_parts import read_time
 from ingest.formats._read import json_data
-from ingest.formats._values import place, text
+from ingest.formats._values import place, read_time, text
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Event
@@ -66,8 +65,9 @@ def _from_json(payload: bytes) -> Iterator[dict[str, Any]]:
         data = json_data(payload)
     except DecodeError:
         data = _repaired(payload)
-    listed = data if isinstance(data, list) else data.get("service_requests", [data]) if isinstance(data, dict) else []
-    for said in listed:
+    while isinstance(data, dict) and (inner := data.get("service_requests") or data.get("request")):
+        data = inner
+    for said in data if isinstance(data, list) else [data]:
         if not isinstance(said, dict):
             raise DecodeError("not_open311", "a request is not an object")
         if "service_request_id" not in said:

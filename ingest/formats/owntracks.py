@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ingest import times
-from ingest.formats._json_parts import read_time
 from ingest.formats._read import json_object, text_of
-from ingest.formats._values import number, place, text
+from ingest.formats._values import number, place, read_time, text
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Event, Measurement, Micros, Position, Record, SensorFacts

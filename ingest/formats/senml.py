@@ -1,13 +1,14 @@
 """SenML, RFC 8428, as JSON or CBOR: base fields, relative times, sums, and lat and lon as a position.
 
 A resolved name `urn:dev:ow:10e2073a01080063:voltage` or `2001:db8::2/temperature` is split at its last separator into
-sensor and metric; `sensor_end` moves the cut. A name without a separator is the sensor, or the metric where the sensor
-comes from the topic (`names = "metric"`).
+sensor and metric. A name without one is the sensor where it looks like a device's number, else the metric, and the
+topic must say the sensor; `names` settles it either way.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import cbor2
@@ -29,6 +30,7 @@ RELATIVE_TIMES = True
 _LABELS = {-1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs", 0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb",
            5: "s", 6: "t", 7: "ut", 8: "vd"}  # fmt: skip
 _KNOWN_VERSION = 10
+_NUMBERED = re.compile(r"\d{4}|^[0-9A-Fa-f]{8,}$")  # a device's number, rather than a quantity
 _MOST = 100_000  # records in a message
 
 
@@ -119,7 +121,7 @@ def _names(name: str, options: Options) -> tuple[str | None, str]:
         return None, name or options.metric
     cut = max(name.rfind(mark) for mark in options.separators)
     if cut < 0:
-        return name or None, options.metric
+        return (name, options.metric) if _NUMBERED.search(name) else (None, name or options.metric)
     tail, head = name[cut + 1 :], name[:cut]
     # urn:dev:ow:10e2073a01080063 and 2001:db8::3 name a device and no quantity
     if not tail or _is_device(name):

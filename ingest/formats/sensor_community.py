@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ingest import times
-from ingest.formats._json_parts import read_time
 from ingest.formats._read import json_data
-from ingest.formats._values import place, text, with_unit
+from ingest.formats._values import place, read_time, text, with_unit
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, SensorFacts

@@ -11,9 +11,8 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest import times
-from ingest.formats._json_parts import place_of, read_time
 from ingest.formats._read import json_data
-from ingest.formats._values import plain, text
+from ingest.formats._values import place_of, plain, read_time, text
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, SensorFacts

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ingest import times
-from ingest.formats._json_parts import read_time
 from ingest.formats._read import json_object
-from ingest.formats._values import place, plain, text
+from ingest.formats._values import place, plain, read_time, text
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Event, Measurement, Position

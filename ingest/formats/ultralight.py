@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest import times
-from ingest.formats._json_parts import place_of, read_time
 from ingest.formats._read import text_of
-from ingest.formats._values import number_or_text
+from ingest.formats._values import number_or_text, place_of, read_time
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, SensorFacts

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest import proposals as proposing
+from ingest import publish
 from ingest.check import check
 from ingest.samples import Sample
 from ingest.suggest import suggest
@@ -19,7 +20,10 @@ from ioc.config.feeds import Feed
 from ioc.config.folder import CityFolder
 from ioc.config.metrics import Metric
 from ioc.errors import IocError
-from ioc.store import proposals, quarantine
+from ioc.settings import Settings
+from ioc.store import database, proposals, quarantine
+from tests import services
+from tests.ingest import live, rig
 from tests.services import FEEDS
 
 NOW = 1_777_636_800_000_000  # 2026-05-01T12:00:00Z
@@ -229,3 +233,38 @@ def test_a_scanner_fills_nothing(conn, folder):
     keep(conn, *[(f"scan{n}/x/{n}", {f"k{n}": 1}) for n in range(300)])
     proposing.propose_unclaimed(conn, folder, NOW)
     assert len(proposals.listed(conn)) <= proposing.MOST_PROPOSALS
+
+
+@pytest.mark.mosquitto
+def test_an_unseen_feed_goes_live_without_a_restart(tmp_path, database_url):
+    """Messages nobody declared, a proposal, one request, and both old and new messages are in the store."""
+    broker = services.Mosquitto(tmp_path / "broker").start()
+    address = f"mqtt://127.0.0.1:{broker.port}"
+    ingester = live.Ingester(rig.city(tmp_path / "city"), database_url, address).start()
+    publisher = publish.Publisher(Settings(broker_url=address))
+    try:
+        publish.wait_connected(publisher)
+        with database.connect(database_url, autocommit=True) as conn:
+
+            def readings():
+                return conn.execute("SELECT count(*) FROM reading").fetchone()[0]
+
+            def the(state):
+                return next((p for p in proposals.listed(conn) if p.state == state and p.messages == 4), None)
+
+            for n in range(4):
+                publisher.publish(f"new/dev{n}", json.dumps({"ts": 1777600000 + n, "temp": 20 + n}).encode())
+            publisher.wait()
+            services.wait_for(lambda: proposals.newest_unclaimed(conn), "the messages are in the quarantine")
+            made = services.wait_for(lambda: the("proposed"), "a proposal of all four", 25)
+            assert made.topics == ["new/{sensor}"]
+            assert proposals.ask(conn, made.id, "accept", key="new", toml=made.toml)
+            done = services.wait_for(lambda: the("live"), "the feed is live", 25)
+            services.wait_for(lambda: proposals.listed(conn)[0].result.get("replayed"), "the quarantine was replayed")
+            assert readings() == 4, done.result
+            publisher.publish("new/dev9", json.dumps({"ts": 1777600009, "temp": 29}).encode())
+            services.wait_for(lambda: readings() == 5, "a new message is stored")
+    finally:
+        publisher.close()
+        ingester.stop()
+        broker.stop()
