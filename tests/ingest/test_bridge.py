@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import ssl
 import subprocess
 import threading
@@ -13,6 +14,7 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from google.transit import gtfs_realtime_pb2 as gtfs
 from paho.mqtt import client as paho
 from prometheus_client import CollectorRegistry
 
@@ -21,11 +23,14 @@ from ingest.bridge_metrics import Metrics
 from ingest.fetch import FetchError, Wanted, fetch, retry_after
 from ingest.polling import Outcome, Poller, Pull, next_delay
 from ioc.config.feeds import Feed, Http
+from ioc.embedded.broker import Broker
 from ioc.errors import BrokerError, ConfigError
 from ioc.health import Health
 from ioc.settings import Settings
 from ioc.store import database, process
 from tests import services
+from tests.ingest import rig
+from tests.ingest.live import Ingester
 from tests.services import wait_for
 
 DOCUMENT = b'{"level": 1.42}'
@@ -447,3 +452,55 @@ def test_the_bridge_brings_a_document_through_the_broker_and_says_so(server, tmp
         listener.loop_stop()
         broker.stop()
     assert not thread.is_alive()
+
+
+def test_pulled_documents_end_in_the_store_with_a_balanced_ledger(server, tmp_path, database_url):
+    """GBFS and GTFS-realtime by HTTP, through NATS and an ingester of its own, into PostgreSQL; every poll accounted for."""
+    feeds = {
+        "bikes": 'name = "Bikes"\ntopic = "bikes/status"\nformat = "gbfs"\n',
+        "buses": 'name = "Buses"\ntopic = "buses/realtime"\nformat = "gtfs_realtime"\n',
+        "broken": 'name = "Broken"\ntopic = "broken/x"\nformat = "gbfs"\n',
+    }
+    now = int(time.time())
+    stations = [
+        {"station_id": f"s{n}", "num_bikes_available": n % 20, "last_reported": now - 60, "pad": "x" * 400}
+        for n in range(3000)
+    ]
+    answers = {
+        "bikes": json.dumps({"last_updated": now, "ttl": 60, "version": "2.3", "data": {"stations": stations}}).encode(),
+        "buses": gtfs.FeedMessage(
+            header={"gtfs_realtime_version": "2.0", "timestamp": now},
+            entity=[{"id": "1", "vehicle": {"vehicle": {"id": "83P-1201"}, "position": {"latitude": 9.6, "longitude": 105.97, "speed": 7.5}}}],
+        ).SerializeToString(),
+        "broken": b"<html>504 Gateway Time-out</html>",
+    }  # fmt: skip
+    assert len(answers["bikes"]) > polling.LARGEST_PLAIN, "large enough to travel gzipped"
+    for name, body in answers.items():
+        server.answers[f"/{name}"] = reply(200, body)
+    city = rig.city(
+        tmp_path / "city",
+        **{name: f'{text}[http]\nurl = "{server.url}/{name}"\nevery = "1h"\n' for name, text in feeds.items()},
+    )
+    broker = Broker("nats", tmp_path / "broker", services.free_port())
+    broker.start()
+    ingester = Ingester(city, database_url, broker.url)
+    stop = threading.Event()
+    settings = Settings(broker_url=broker.url, database_url=database_url)
+    thread = threading.Thread(target=bridge.run, args=(city, settings, stop, Health("bridge")))
+    query = "SELECT key, received, stored, quarantined, readings_stored, positions FROM ledger JOIN feed ON feed.id = feed_id"
+
+    def rows():
+        with database.connect(database_url, autocommit=True) as conn:
+            return {row[0]: row[1:] for row in conn.execute(query).fetchall()}
+
+    try:
+        ingester.start()
+        thread.start()
+        wait_for(lambda: set(rows()) >= set(feeds), "every feed's document arrived", 30, 0.2)
+        assert rows() == {"bikes": (1, 1, 0, 3000, 0), "buses": (1, 1, 0, 1, 1), "broken": (1, 0, 1, 0, 0)}
+    finally:
+        stop.set()
+        if thread.ident:
+            thread.join(10)
+        ingester.stop()
+        broker.stop()
