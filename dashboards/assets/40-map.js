@@ -6,7 +6,7 @@ IOC.Map = class {
   // onPick(index or null); domains: which points to show, empty for all; wall: labels sized to be read from afar.
   constructor(element, {onPick, domains, wall}) {
     Object.assign(this, {element, onPick, wall, domains: new Set(domains || []), ready: false, markers: new Map(), alarms: [], picked: null});
-    this.areaWorst = []; this.start();
+    this.areaWorst = []; element.city = this; this.start();
   }
 
   async start() {

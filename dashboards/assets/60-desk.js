@@ -71,8 +71,9 @@
     domain.append(new Option(IOC.word('map.all'), ''), ...Object.entries(IOC.facts.domains).sort((a, b) => a[1].order - b[1].order).map(([key, d]) => new Option(IOC.say(d.name), key)));
     const plain = text => text.normalize('NFD').replace(/[\u0300-\u036f]/g, '').replace(/đ/gi, 'd').toLowerCase();
     const find = () => {
-      const text = plain(search.value.trim()), points = IOC.live.points, hits = [];
-      if (text.length > 1 && points) for (let i = 0; i < points.id.length && hits.length < 8; i++) if (map.shown(i) && plain(points.name[i] + ' ' + points.key[i]).includes(text)) hits.push(i);
+      const words = plain(search.value).split(/\s+/).filter(Boolean), points = IOC.live.points, hits = [];
+      const fits = i => { const name = plain(points.name[i] + ' ' + points.key[i]); return words.every(w => name.includes(w)); };
+      if (words.join('').length > 1 && points) for (let i = 0; i < points.id.length && hits.length < 8; i++) if (map.shown(i) && fits(i)) hits.push(i);
       list.replaceChildren(...hits.map(i => {
         const item = IOC.make('li'), button = IOC.make('button', '', points.name[i]);
         button.type = 'button';

@@ -191,7 +191,7 @@ def readable(payload: bytes, most: int = 4000) -> str:
     try:
         said = cut.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(cut) - 3:
+        if error.start < len(cut) - 3 or len(payload) <= most:  # else a character cut in two
             return "\n".join(_hex_line(cut, at) for at in range(0, min(len(cut), 1024), 16))
         said = cut[: error.start].decode("utf-8")
     shown = "".join(

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ioc.store.database import Connection
 
 Row = dict[str, Any]
-_CHANNELS = ("ioc_change", "ioc_alarm")
 
 
 class Registry(NamedTuple):
@@ -130,8 +129,7 @@ def history(conn: Connection, metric: str, sensors: list[int], back: timedelta, 
 def listen(conn: Connection) -> None:
     """Ask for a notice of every commit. The connection must be in autocommit."""
     with translated():
-        for channel in _CHANNELS:
-            conn.execute(f"LISTEN {channel}".encode())
+        conn.execute(queries.load("snapshot")["listen"])
 
 
 def notices(conn: Connection, seconds: float) -> Iterator[tuple[str, str]]:

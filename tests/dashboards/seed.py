@@ -10,6 +10,7 @@ import math
 import random
 import sys
 import time
+from email.message import EmailMessage
 from pathlib import Path
 
 from ioc.config import folder as city_folder
@@ -144,7 +145,45 @@ def city(conn, hours=26):
     put(conn, rows)
     ledger(conn)
     _alarms(conn)
+    _trouble(conn, series)
     return series
+
+
+def _trouble(conn, series):
+    """Quarantine, standing faults, mails and a proposal: something to see on every page."""
+    for topic, payload, reason, detail in [("city/air/7", b'{"pm25": 12,', "not_json", "line 1 column 13"), ("city/bus/12", b"\x00\x01\xfe\xff rubbish", "not_json", "invalid byte"),
+                                           ("city/tide/3", b'{"level": "abc"}', "bad_value", "level is not a number")]:  # fmt: skip
+        conn.execute("INSERT INTO quarantine (feed_id, received_at, topic, payload, size, reason, detail) SELECT id, now(), %s, %s, %s, %s, %s FROM feed WHERE key = 'buses'",
+                     [topic, payload, len(payload), reason, detail])  # fmt: skip
+    conn.execute(
+        "INSERT INTO ledger_reason SELECT id, date_trunc('hour', now()), 'quarantined', 'not_json', 2 FROM feed WHERE key = 'buses'"
+    )
+    for kind, at in (("stuck", 5), ("gap", 9), ("skew", 40)):
+        conn.execute(
+            "INSERT INTO quality (series_id, kind, since, last, count, detail) VALUES (%s, %s, now() - interval '2 hours', now(), 17, 'the same value for 2 h')",
+            [series[at][0], kind],
+        )
+    reasons = [{"what": "sensor", "said": "topic segment 2", "sure": 0.9, "why": "20 different values"}]
+    samples = [{"topic": "wells/4/up", "payload": '{"ph": 7.1}'}]
+    conn.execute("INSERT INTO proposal (key, topics, format, toml, confidence, outcome, reasons, samples, messages) VALUES ('wells', %s, 'json', %s, 0.86, '20 of 20 messages would be stored', %s, %s, 20)",
+                 [["wells/{sensor}/up"], 'name = "Wells"\ntopic = "wells/{sensor}/up"\nformat = "json"\n', json.dumps(reasons), json.dumps(samples)])  # fmt: skip
+    _mails(conn)
+
+
+def _mails(conn):
+    mime = EmailMessage()
+    mime["Subject"] = "[Nguy cấp] Mực nước vượt báo động II – Đại Ngãi"
+    mime.set_content("Mực nước 1,92 m, vượt báo động II.")
+    mime.add_alternative(
+        "<h1>Mực nước vượt báo động II</h1><p>1,92 m tại Đại Ngãi</p>", subtype="html"
+    )
+    alarm_id = conn.execute("SELECT min(id) FROM alarm").fetchone()[0]
+    for n, (state, reply) in enumerate(
+        [("sent", "250 2.0.0 queued"), ("failed", "550 5.1.1 no such user"), ("ready", None)]
+    ):
+        conn.execute("""INSERT INTO outbox (id, contact_id, email, thread_key, seq, priority, message_id, subject, mime, alarms, state, due_at, attempts, last_reply, sent_at)
+            SELECT gen_random_uuid(), id, email, 'a', %s, 1, %s, %s, %s, %s, %s, now(), 1, %s, CASE WHEN %s = 'sent' THEN now() END FROM contact ORDER BY id LIMIT 1""",
+            [n, f"<{n}@seed>", mime["Subject"], mime.as_bytes(), [alarm_id], state, reply, state])  # fmt: skip
 
 
 def _alarms(conn):

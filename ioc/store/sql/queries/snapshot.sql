@@ -92,3 +92,7 @@ FROM series se JOIN reading r ON r.series_id = se.id
 WHERE se.metric = %(metric)s AND se.sensor_id = ANY(%(sensors)s)
   AND r.time > clock_timestamp() - %(back)s::interval AND r.time <= clock_timestamp()
 GROUP BY 1, 2 ORDER BY 2;
+
+-- listen --
+-- Be told of every commit and every alarm.
+LISTEN ioc_change; LISTEN ioc_alarm;

@@ -1,0 +1,221 @@
+"""What an operator sees, in a real Chromium: points change, nothing blinks, a cut is said and heals."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests import services
+from tests.dashboards import seed
+from tests.dashboards.conftest import Window
+
+pytestmark = pytest.mark.chromium
+
+GAUGE = "muc-nuoc-dai-ngai-song-hau"
+STATE = "IOC.live.states[IOC.live.points.key.indexOf('%s')]"
+EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script>\r\nX'
+MAP = "document.getElementById('map').city.map"
+DRAWN = "window.IOC && IOC.live.painted > 0"
+
+
+def test_points_change_when_the_store_changes_and_the_view_stays(window, touch):
+    touch(GAUGE, 1.0)
+    page = window.open("/?sensor=" + GAUGE, "document.querySelector('#trend .js-plotly-plot')")
+    window.until(STATE % GAUGE + " === 1")
+    page.mouse.move(600, 500)
+    page.mouse.wheel(0, -300)
+    window.until("document.querySelector('.maplibregl-canvas') && true")
+    page.evaluate("window.here = 1; document.querySelector('#map canvas').kept = 1")
+    touch(GAUGE, 2.5)  # above every step of water_level: critical
+    window.until(STATE % GAUGE + " === 3")
+    window.until("document.querySelector('#values b').textContent.startsWith('2,50')")  # the open panel follows
+    assert page.evaluate("[window.here, document.querySelector('#map canvas').kept]") == [1, 1]
+    assert "Đại Ngãi" in page.locator("#sensor h2").inner_text()
+
+
+def test_the_map_keeps_zoom_and_pan_through_updates_and_new_sensors(window, touch, store):
+    page = window.open("/wall")
+    window.until("IOC.live.points && document.querySelectorAll('#legend b').length === 5")
+    window.until("document.getElementById('map').city.ready")
+    page.mouse.move(900, 400)
+    page.mouse.wheel(0, -600)
+    window.until(f"{MAP}.getZoom() > {page.evaluate(MAP + '.getZoom()')} + 0.1")
+    window.until(f"!{MAP}.isMoving()")
+    view = f"JSON.stringify([{MAP}.getZoom(), {MAP}.getCenter()])"
+    before = page.evaluate(view)
+    touch(GAUGE, 1.2)
+    store.execute(
+        "INSERT INTO sensor (key, name, domain, lat, lon) VALUES ('new-one', '{\"en\": \"New\"}', 'air', 9.61, 105.97)"
+    )
+    seed.notify(store, registry=True)
+    window.until("IOC.live.points.key.includes('new-one')")
+    assert page.evaluate(view) == before
+
+
+def test_a_moving_bus_moves(window, store):
+    bus, lat, lon = (
+        store.execute("SELECT id, lat, lon FROM sensor WHERE domain = 'transit' AND lat IS NOT NULL LIMIT 1").fetchone()
+        or (None,) * 3
+    )
+    if bus is None:
+        bus, lat, lon = *store.execute("SELECT id FROM sensor LIMIT 1").fetchone(), 9.6, 105.97
+    window.open("/wall")
+    at = f"IOC.live.points.lat[IOC.live.points.id.indexOf({bus})]"
+    window.until(f"{at} !== undefined")
+    store.execute(
+        "INSERT INTO latest_position VALUES (%s, now(), %s, %s, 8, 90, now()) ON CONFLICT (sensor_id) DO UPDATE SET lat = excluded.lat, time = now()",
+        [bus, lat + 0.05, lon],
+    )
+    seed.notify(store, sensors=[bus])
+    window.until(f"Math.abs({at} - {lat + 0.05}) < 1e-4")
+
+
+def test_a_cut_connection_is_announced_within_three_seconds_and_heals_by_itself(browser, screens, touch):
+    window = Window(browser, screens)
+    page = window.open("/wall")
+    page.evaluate(
+        "window.loadedOnce = 1; new MutationObserver(() => { if (!window.said && document.body.classList.contains('broken')) window.said = [performance.now() - IOC.live.heard, document.getElementById('pill').dataset.state]; }).observe(document.body, {attributes: true})"
+    )
+    screens.kill()
+    window.until("window.said")
+    waited, state = page.evaluate("window.said")  # by the browser's own clock, since it last heard anything
+    assert (state, waited < 3000) == ("cut", True)
+    assert "Mất kết nối" in page.locator("#broken-text").inner_text()
+    screens.start()
+    touch(GAUGE, 2.6)
+    window.until(STATE % GAUGE + " === 3")
+    window.until("!document.body.classList.contains('broken')")
+    assert page.evaluate("window.loadedOnce") == 1  # without a reload
+    window.close()
+    assert [f for f in window.faults if "WebSocket" not in f and "ERR_CONNECTION" not in f] == []
+
+
+def test_a_lost_database_is_said_and_what_happened_meanwhile_is_shown_afterwards(
+    window, store, city_url, postgres, touch
+):
+    import psycopg
+
+    touch(GAUGE, 1.1)
+    page = window.open("/wall")
+    window.until(STATE % GAUGE + " === 1")
+    name = city_url.rsplit("/", 1)[1]
+    with psycopg.connect(postgres.url[: -len("/ioc")] + "/postgres", autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name LIKE 'ioc dashboards%%'",
+            [name],
+        )
+        try:
+            window.until("document.getElementById('pill').dataset.state === 'away'", 10)
+            assert "kho dữ liệu" in page.locator("#broken-text").inner_text()
+            touch(GAUGE, 2.7)
+        finally:
+            admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
+    window.until(STATE % GAUGE + " === 3")
+
+
+def test_old_data_is_called_dead_by_its_own_time_however_live_the_connection(window):
+    page = window.open("/wall")
+    page.evaluate("IOC.facts.late = 0.001; IOC.facts.dead = 0.002")
+    window.until("document.body.classList.contains('grey') && document.getElementById('pill').dataset.state === 'dead'")
+    assert "Không có dữ liệu mới" in page.locator("#broken-text").inner_text()
+
+
+def test_what_a_feed_says_never_becomes_markup(window, store):
+    """Names, topics, payloads, notes and units are text wherever they show."""
+    import json
+
+    feed = store.execute(
+        "INSERT INTO feed (key, name, owner, topics) VALUES ('evil', %s, %s, %s) RETURNING id",
+        [json.dumps({"": EVIL}), EVIL, [EVIL]],
+    ).fetchone()[0]
+    sensor = store.execute("INSERT INTO sensor (key, name, domain, feed_id, lat, lon, properties) VALUES (%s, %s, 'air', %s, 9.6, 105.9, %s) RETURNING id",
+                           [EVIL, json.dumps({"": EVIL}), feed, json.dumps({EVIL: EVIL})]).fetchone()[0]  # fmt: skip
+    store.execute("INSERT INTO metric (key, name, unit) VALUES ('evil', %s, %s)", [json.dumps({"": EVIL}), EVIL])
+    series = store.execute(
+        "INSERT INTO series (sensor_id, metric, feed_id) VALUES (%s, 'evil', %s) RETURNING id", [sensor, feed]
+    ).fetchone()[0]
+    seed.put(store, [(series, time.time(), 1.0)])
+    store.execute(
+        "INSERT INTO quarantine (feed_id, received_at, topic, payload, size, reason, detail) VALUES (%s, now(), %s, %s, 9, 'not_json', %s)",
+        [feed, EVIL, EVIL.encode(), EVIL],
+    )
+    rule = seed.rule(store, "evil", EVIL, 1, action={"": EVIL}, cause={"": EVIL})
+    store.execute("INSERT INTO rule_target (rule_id, series_id, raise) VALUES (%s, %s, 1.5)", [rule, series])
+    alarm = seed.alarm(store, rule, series=series, sensor=sensor, priority=1, value=2.0, domain="air")
+    seed.notify(store, registry=True)
+    for path, sign in [("/wall", ".alarm .what"), (f"/alarms/{alarm}", "h1"), ("/alarms", ".table td"), ("/feeds", ".table td"), ("/feeds/evil", ".messages summary"),
+                       ("/?sensor=" + __import__("urllib.parse").parse.quote(EVIL), "#sensor h2")]:  # fmt: skip
+        page = window.open(path, DRAWN)
+        page.locator(sign).first.wait_for()
+        window.until(f"document.body.textContent.includes({json.dumps('onerror')})")
+        assert page.evaluate("[window.hacked, document.querySelectorAll('img[src=x]').length]") == [None, 0]
+    store.execute("UPDATE alarm SET closed_at = now(), condition = 'false' WHERE id = %s", [alarm])
+
+
+def test_an_alarm_is_acknowledged_with_a_name_and_a_note(window, store):
+    alarm = store.execute(
+        "SELECT id FROM alarm WHERE closed_at IS NULL AND acked_at IS NULL AND priority = 1 AND series_id IS NOT NULL ORDER BY id LIMIT 1"
+    ).fetchone()[0]
+    page = window.open(f"/alarms/{alarm}", "document.querySelector('#ack-do')")
+    page.locator("#ack-do").click()
+    page.get_by_text("Hãy ghi tên của bạn.").wait_for()
+    page.locator("#ack-by").fill("Trực ban <b>1</b>")
+    page.locator("#ack-note").fill("Đã cử đội đến")
+    page.locator("#ack-note").press("Tab")
+    page.locator("#ack-do").click()
+    page.get_by_text("đã xác nhận lúc").first.wait_for()
+    services.wait_for(
+        lambda: (
+            store.execute("SELECT acked_by, ack_note FROM alarm WHERE id = %s", [alarm]).fetchone()
+            == ("Trực ban <b>1</b>", "Đã cử đội đến")
+        ),
+        "it is in the store",
+    )
+    assert page.locator("#ack-do").count() == 0
+
+
+def test_the_language_is_chosen_once_and_kept(window):
+    page = window.open("/alarms", "document.querySelector('.table')")
+    page.locator("#languages a", has_text="LO").click()
+    window.until("document.documentElement.lang === 'lo' && document.querySelector('.table')")
+    assert page.locator("h1").inner_text() == "ການແຈ້ງເຕືອນ"
+    window.open("/wall")
+    assert page.evaluate("document.documentElement.lang") == "lo"
+
+
+PAGES = [
+    "/",
+    "/alarms",
+    "/feeds",
+    "/feeds/buses",
+    "/mailbox",
+    "/quality",
+    "/status",
+    "/wall",
+    "/wall/water",
+    "/nowhere",
+]
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (3840, 2160), (390, 844)], ids=lambda s: f"{s[0]}x{s[1]}")
+def test_every_page_fits_every_screen_without_a_fault(browser, screens, size):
+    window = Window(browser, screens, *size)
+    for path in PAGES:
+        page = window.open(path, f"{DRAWN} && document.querySelector('h1')")
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{path} is {wide} px too wide"
+    window.close()
+    assert window.faults == []
+
+
+def test_a_key_walks_through_search_to_a_sensor_and_back(window):
+    page = window.open("/", "document.querySelector('#tools input') && IOC.live.points")
+    page.locator("#tools input").fill("dai ngai song hau")  # typed without marks
+    page.locator("#tools .found button").first.wait_for()
+    page.locator("#tools input").press("Enter")
+    page.locator("#sensor h2").wait_for()
+    assert "sensor=" in page.url
+    page.keyboard.press("Escape")
+    window.until("!document.querySelector('#sensor h2')")
