@@ -96,17 +96,18 @@ def check(folder: CityFolder, feed: str, samples: Iterable[Sample], now: Micros)
 
 
 def faults(feed: Feed, folder: CityFolder) -> list[str]:
-    """Units that nobody knows or that cannot become the metric's, and renames to nowhere."""
+    """Units that nobody knows, or that cannot become the metric's."""
     found = []
-    for metric, unit in feed.units.items():
+    for place, metric, unit in feed.declared_units:
         target = folder.metrics[metric].unit if metric in folder.metrics else ""
         try:
             conversion(unit, target or unit)
+            why = "" if known(unit) or unit == target else f"unknown unit {unit!r}"
         except UnitError as error:
-            found.append(f"units.{metric}: {error}")
-        if not known(unit) and unit != target:
-            found.append(f"units.{metric}: unknown unit {unit!r}")
-    return list(dict.fromkeys(found))
+            why = str(error)
+        if why:
+            found.append(f"{'.'.join(place)}: {why}")
+    return found
 
 
 def _outcome(

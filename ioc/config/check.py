@@ -201,10 +201,10 @@ def _asked(found: Reading, city: CityFolder, parts: Parts) -> Iterator[Fault]:
         for place, what, hint in complaints:
             yield found.fault(part, key, place, what, hint)
     for key, feed in city.feeds.items():
-        for metric, unit in feed.units.items():
+        for place, metric, unit in feed.declared_units:
             target = city.metrics[metric].unit if metric in city.metrics else unit
             if why := parts.units(unit, target):
-                yield found.fault("feeds", key, ("units", metric), why)
+                yield found.fault("feeds", key, place, why)
 
 
 def _reviews(found: Reading, city: CityFolder, today: date) -> Iterator[Fault]:

@@ -59,3 +59,13 @@ class Feed(Model):
     @property
     def topics(self) -> list[str]:
         return [self.topic] if isinstance(self.topic, str) else self.topic
+
+    @property
+    def declared_units(self) -> list[tuple[tuple[str, ...], str, str]]:
+        """(where in the file, our metric, the unit the payload uses), from `units` and from a mapping's `values`."""
+        found: list[tuple[tuple[str, ...], str, str]] = [(("units", m), m, unit) for m, unit in self.units.items()]
+        values = self.options.get("values")
+        for name, value in values.items() if isinstance(values, dict) else ():
+            if isinstance(value, dict) and isinstance(unit := value.get("unit"), str):
+                found.append((("options", "values", str(name), "unit"), self.rename.get(str(name), str(name)), unit))
+        return found

@@ -85,6 +85,10 @@ def test_a_unit_nobody_knows_is_a_fault_of_the_file(capsys, city):
     code, out = run(capsys, city, 'city/q1/air/a1 {"ts": 1777600000, "pm": 5}')
     assert code == 1
     assert "units.pm25: unknown unit 'bananas'" in out
+    (city / "feeds" / "air.toml").write_text(FEED.replace("°F", "hPa"), encoding="utf-8")
+    code, out = run(capsys, city, 'city/q1/air/a1 {"ts": 1777600000, "pm": 5}')
+    assert code == 1
+    assert "options.values.temperature.unit: 'hPa' cannot become '°C'" in out
 
 
 def test_a_wrong_option_is_named_with_its_place(capsys, city):
