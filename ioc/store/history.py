@@ -47,6 +47,16 @@ class Line(NamedTuple):
     step: timedelta | None
 
 
+class Point(NamedTuple):
+    """What one step of a series came to."""
+
+    series_id: int
+    at: datetime
+    mean: float
+    low: float
+    high: float
+
+
 class Latest(NamedTuple):
     """The newest reading of a series; not `usable` while `reason` says it must not be believed."""
 
@@ -134,10 +144,28 @@ def window(
     with translated():
         expected = dict(conn.execute(sql["expected"], values).fetchall())
         rows = conn.execute(sql["raw"], values).fetchall()
-        if _most(rows) <= points:
-            return _lines(rows, expected, None)
-        step = step_for(end - start, points)
-        return _lines(_stepped(conn, values, step, now or datetime.now(UTC)), expected, step)
+    if _most(rows) <= points:
+        return _lines(rows, expected, None)
+    step = step_for(end - start, points)
+    return _lines(stepped(conn, series, start, end, step, now), expected, step)
+
+
+def stepped(
+    conn: Connection,
+    series: Sequence[int],
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+    now: datetime | None = None,
+) -> list[Point]:
+    """The series over start <= time < end in equal steps: those of a series together, oldest first, no empty ones.
+
+    From the coarsest rollup that is fine enough; from readings where that is still being worked out.
+    """
+    settled = hour_of((now or datetime.now(UTC)).astimezone(UTC)) - timedelta(hours=1)
+    values = {"series": list(series), "start": start, "end": end, "step": step, "dense": DENSE, "settled": settled}
+    with translated():
+        return [Point(*row) for row in _read(conn, values)]
 
 
 def step_for(span: timedelta, points: int) -> timedelta:
@@ -171,19 +199,18 @@ def figures(conn: Connection, metrics: Iterable[str], now: datetime) -> dict[tup
     return {(row.metric, row.area): row for row in rows}
 
 
-def _stepped(conn: Connection, values: dict[str, Any], step: timedelta, now: datetime) -> list[Any]:
-    sql = queries.load("history")
-    given = {**values, "step": step, "dense": DENSE, "settled": hour_of(now.astimezone(UTC)) - timedelta(hours=1)}
-    if step < timedelta(minutes=1):
-        return conn.execute(sql["readings"], given).fetchall()
+def _read(conn: Connection, values: dict[str, Any]) -> list[Any]:
+    sql, step = queries.load("history"), values["step"]
+    if step < timedelta(minutes=1) or conn.execute(sql["behind"], values).fetchone() == (True,):
+        return conn.execute(sql["readings"], values).fetchall()
     if step >= timedelta(days=1):
-        return conn.execute(sql["days"], given).fetchall()
+        return conn.execute(sql["days"], values).fetchall()
     if step >= timedelta(hours=1):
-        return conn.execute(sql["hours"], given).fetchall()
-    dense = [row[0] for row in conn.execute(sql["dense"], given)]
+        return conn.execute(sql["hours"], values).fetchall()
+    dense = [row[0] for row in conn.execute(sql["dense"], values)]
     sparse = [s for s in values["series"] if s not in dense]
-    found = conn.execute(sql["minutes"], {**given, "series": dense}).fetchall() if dense else []
-    return found + conn.execute(sql["readings"], {**given, "series": sparse}).fetchall()
+    found = conn.execute(sql["minutes"], {**values, "series": dense}).fetchall() if dense else []
+    return found + conn.execute(sql["readings"], {**values, "series": sparse}).fetchall()
 
 
 def _most(rows: list[Any]) -> int:

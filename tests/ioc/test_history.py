@@ -110,6 +110,20 @@ def test_the_newest_readings_are_there_before_upkeep_has_seen_them(conn, every, 
     assert line.high[-1] == 77.0
 
 
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize(
+    ("every", "n", "points"), [(10 * SECOND, 3 * 360, 100), (5 * MINUTE, 12 * 24 * 10, 100), (6 * HOUR, 4 * 120, 100)]
+)
+def test_nothing_is_missing_while_rollups_catch_up(conn, every, n, points, folded):
+    series, start = add_series(conn), ago(days=130).replace(hour=0)
+    rows = put(conn, series, start, every, [(k * 37) % 101 for k in range(n)])
+    if folded:
+        rollups.run(conn, "plain", rollups.Span(LONG_AGO, LONG_AGO, LONG_AGO))
+        assert rollups.waiting(conn, this_hour()).hours > 0
+    line = history.window(conn, [series], start, start + every * n, points)[series]
+    np.testing.assert_allclose(list(as_dict(line).values()), list(by_force(rows, line.step).values()))
+
+
 def test_a_pause_is_a_gap(conn):
     series = add_series(conn, cadence=MINUTE)
     put(conn, series, ago(hours=9), MINUTE, range(10))

@@ -62,6 +62,13 @@ SELECT DISTINCT series_id FROM rollup_1h
 WHERE series_id = ANY (%(series)s) AND bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND bucket < %(end)s
   AND count > %(dense)s;
 
+-- behind --
+-- Whether rollups of the span are still to be worked out: marked by commits, or folded and waiting.
+SELECT EXISTS (SELECT 1 FROM dirty_hour WHERE series_id = ANY (0 || %(series)s::int[])
+        AND hour >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND hour < least(%(end)s, %(settled)s))
+    OR EXISTS (SELECT 1 FROM dirty
+        WHERE hour >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND hour < least(%(end)s, %(settled)s));
+
 -- expected --
 -- How often each series should speak.
 SELECT s.id, coalesce(e.cadence, f.cadence, h.cadence)
