@@ -60,6 +60,9 @@ class DataFolder:
     def open_(self) -> None:
         """Make it if need be and hold it. Raises StartError that says what to do."""
         try:
+            if not self.path.exists():
+                self.path.mkdir(parents=True)
+                self.path.chmod(0o700)  # mails and people's reports are nobody else's business
             for folder in (self.path, self.logs, self.broker, self.mail, self.postgres.parent):
                 folder.mkdir(parents=True, exist_ok=True)
             self._hold()

@@ -40,6 +40,10 @@ def test_a_second_ioc_up_on_the_same_data_is_refused(data):
         DataFolder(data.path).open_()
 
 
+def test_a_new_folder_is_for_its_owner_only(data):
+    assert data.path.stat().st_mode & 0o077 == 0
+
+
 def test_a_closed_folder_may_be_opened_again(data):
     data.close()
     again = DataFolder(data.path)
