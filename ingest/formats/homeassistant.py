@@ -63,13 +63,11 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
 
     def decode(payload: bytes, segments: Mapping[str, str]) -> Iterable[Record]:
         topic = segments.get("", "")
-        if topic.startswith(prefix):
-            if not topic.endswith("/config"):
-                raise Ignored("status")
+        if topic.startswith(prefix) and topic.endswith("/config"):
             return _configure(topic.removeprefix(prefix), payload, known, configured)
-        entities = known.get(topic)
+        entities = known.get(topic)  # of any topic: many devices keep their states below the prefix
         if entities is None:
-            raise Ignored("not_configured")
+            raise Ignored("status" if topic == prefix + "status" else "not_configured")
         return _values(payload, entities)
 
     return decode
@@ -119,7 +117,8 @@ def _configure(path: str, payload: bytes, known: Known, configured: Memory[list[
     sensor = _identity(device) or node or text(message.get("unique_id")) or name
     topics: set[str] = set()
     for component, metric, config in _components(parts[0], name, message):
-        named = _metric(metric, sensor, device, own=bool(node) or parts[0] == "device")
+        stems = (node, sensor) if node or parts[0] == "device" else (text(device.get("name")) or "", sensor)
+        named = _metric(metric, stems, text(config.get("device_class")))
         for topic, key, entity in _entities(component, sensor, named, config):
             entities = known.get(topic, {})
             if len(entities) < MOST_A_TOPIC:
@@ -208,13 +207,17 @@ def _identity(device: dict[str, Any]) -> str | None:
     return text(pair[1]) if isinstance(pair, list) and len(pair) == 2 else None
 
 
-def _metric(name: str, sensor: str, device: dict[str, Any], *, own: bool) -> str:
-    """The entity's own part of an object id: `roof_temperature` of the device `Roof` is `temperature`."""
-    if own:
-        return name
-    for stem in (_slug(text(device.get("name")) or ""), _slug(sensor)):
-        if stem and _slug(name).startswith(stem + "_"):
+def _metric(name: str, stems: tuple[str, ...], device_class: str | None) -> str:
+    """The entity's own part of an object id: `roof_temperature` of the device `Roof` is `temperature`.
+
+    Where an identifier is glued to it (`a1b2c3T`), the device class says more than what is left.
+    """
+    spelled = _slug(name)
+    for stem in filter(None, map(_slug, stems)):
+        if spelled.startswith(stem + "_"):
             return name[len(stem) + 1 :]
+        if spelled == stem or (spelled.startswith(stem) and len(stem) > 4):
+            return device_class or name[len(stem) :] or name
     return name
 
 
