@@ -99,6 +99,12 @@ def _discovered(payload: bytes, units: Memory[str]) -> SensorFacts:
 
 def recognise(topic: str, payload: bytes) -> float:
     parts = topic.split("/")
-    if len(parts) >= 4 and parts[-1] == "state" and parts[-3] in COMPONENTS and len(payload) < 100:
+    if (
+        parts[0] != "homeassistant"
+        and len(parts) >= 4
+        and parts[-1] == "state"
+        and parts[-3] in COMPONENTS
+        and len(payload) < 100
+    ):
         return 0.8
     return 0.0

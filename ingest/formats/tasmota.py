@@ -41,6 +41,7 @@ _STATE = ("Vcc", "UptimeSec", "Dimmer", "CT", "Wifi.RSSI", "Wifi.Signal")
 _NO_METRIC = frozenset({"Time", "Epoch", "TempUnit", "PressureUnit", "SpeedUnit", "TotalStartTime", "END", "Id"})
 _BEHIND = ("ZbReceived", "LwReceived")  # devices behind this one, each by name
 _IDENTITY = frozenset({"Device", "Name", "Endpoint", "IEEEAddr", "Group", "Node", "Cluster"})
+_KINDS = frozenset({"LWT", "RESULT", "STATUS", "POWER", "INFO", "SENSOR", "STATE"})
 _CHATTER = {
     "ZbInfo": "zigbee_info", "ZbResponse": "zigbee_info", "ZbState": "zigbee_info", "ZbStatus1": "zigbee_info",
     "ZbStatus2": "zigbee_info", "ZbStatus3": "zigbee_info", "RfReceived": "remote_code", "IrReceived": "remote_code",
@@ -182,7 +183,11 @@ def _discovery(message: dict[str, Any]) -> list[Record]:
 
 
 def recognise(topic: str, payload: bytes) -> float:
-    prefix, _, kind = _split(topic)
-    if kind in ("SENSOR", "STATE") and prefix == "tele" and b'"Time"' in payload:
-        return 0.97 if topic.startswith("tele/") or "/tele/" in topic else 0.5
-    return 0.8 if topic.startswith("tele/") and kind == "LWT" else 0.0
+    if "tasmota/discovery/" in topic:
+        return 0.95
+    first, kind = topic.partition("/")[0], topic.rpartition("/")[2]
+    if first not in ("tele", "stat") and "/tele/" not in topic and "/stat/" not in topic:
+        return 0.0
+    if kind in ("SENSOR", "STATE") and payload[:1] == b"{":
+        return 0.97
+    return 0.85 if kind.rstrip("0123456789") in _KINDS else 0.0
