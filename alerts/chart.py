@@ -5,7 +5,6 @@ Times are seconds since 1970; the picture speaks the reader's language and zone.
 
 from __future__ import annotations
 
-import io
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from alerts import png
 from ioc.language import local_clock, local_date, number
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def draw(data: dict[str, Any]) -> bytes:
         _frame(axes, data)
         _lines(axes, data)
         figure.tight_layout(pad=0.6)
-        out = io.BytesIO()
-        figure.savefig(out, format="png", facecolor=PAPER, pil_kwargs={"optimize": True})
-        return out.getvalue()
+        return png.encode(figure)
     finally:
         plt.close(figure)
 
@@ -109,7 +107,9 @@ def _curve(axes: Axes, points: Sequence[Sequence[float]], gap: float, *, band: b
     if not len(array):
         return
     breaks = np.nonzero(np.diff(array[:, 0]) > gap)[0] + 1
-    array = np.insert(array, breaks, [[(array[i - 1, 0] + array[i, 0]) / 2, *[np.nan] * 3] for i in breaks], axis=0)
+    if len(breaks):
+        holes = [[(array[i - 1, 0] + array[i, 0]) / 2, np.nan, np.nan, np.nan] for i in breaks]
+        array = np.insert(array, breaks, holes, axis=0)
     axes.plot(array[:, 0], array[:, 1], **style)
     if band:
         axes.fill_between(array[:, 0], array[:, 2], array[:, 3], color=style["color"], alpha=0.25, linewidth=0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import math
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 from matplotlib import patheffects
 from matplotlib.collections import LineCollection, PolyCollection
+
+from alerts import png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,9 +37,7 @@ def draw(data: dict[str, Any]) -> bytes:
         _ground(axes, data)
         _points(axes, data)
         _scale(axes)
-        out = io.BytesIO()
-        figure.savefig(out, format="png", facecolor=PAPER, pil_kwargs={"optimize": True})
-        return out.getvalue()
+        return png.encode(figure)
     finally:
         plt.close(figure)
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from alerts import grouping, mail, pictures
-from alerts.card import Card, Reader, card, place
+from alerts.card import Card, Reader, card, headline, place
 from ioc.language import known
 from ioc.store import mail_facts, outbox
 from ioc.store.alarm_write import clock
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ioc.store.database import Connection
     from ioc.store.outbox import Contact
 
+_LOOKED_UP = 500  # alarms of a flood that a mail still knows by name
 log = logging.getLogger(__name__)
 
 
@@ -98,13 +99,15 @@ class Composer:
         with transaction(conn):
             contact = outbox.contact(conn, plan.contact_id)
             reader = self._reader(contact, at)
-            rows = mail_facts.alarms(conn, list(plan.alarms[: mail.ROWS]))
+            everything = mail_facts.alarms(conn, list(plan.alarms[:_LOOKED_UP]))
+            rows = everything[: mail.ROWS]
             cards = self._cards(conn, rows, plan, reader)
             asked = self._asked(conn, rows, cards, plan, reader) if draw else []
-            critical = sum(r["priority"] == 1 and r["condition"] != "false" for r in rows)
+            critical = [r for r in everything if r["priority"] == 1 and r["condition"] != "false"]
+            also = [_line(r, reader) for r in critical if r not in rows]
         drawn, missing = self._draw(asked, reader)
-        content = mail.Content(cards=cards, total=len(plan.alarms), critical=critical, flood=plan.kind == "flood",
-                               chart=drawn.get("chart"), map=drawn.get("map"), missing=missing)  # fmt: skip
+        content = mail.Content(cards=cards, also=also, total=len(plan.alarms), critical=len(critical), missing=missing,
+                               flood=plan.kind == "flood", chart=drawn.get("chart"), map=drawn.get("map"))  # fmt: skip
         ident = uuid4()
         self.mark("rendered")
         with transaction(conn):
@@ -182,6 +185,10 @@ class Composer:
     def _put(self, conn: Connection, contact: Contact, thread: str, envelope: mail.Envelope, **mail_: Any) -> None:
         outbox.put(conn, supersede=bool(mail_["alarms"]), contact=contact.id, email=contact.email, thread=thread,
                    message_id=envelope.message_id, kind=envelope.kind, at=envelope.at, **mail_)  # fmt: skip
+
+
+def _line(row: dict[str, Any], reader: Reader) -> str:
+    return f"{headline(row, reader)}, {place(row, reader.language)} (#{row['id']})"
 
 
 def _time(value: Any, reader: Reader) -> Any:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from alerts.card import Card, Reader
 
 ROWS = 40  # of a table; the rest is counted
+NAMED = 250  # critical alarms beyond it that are still named
 _BLANK = re.compile(r"\n{3,}")
 
 
@@ -62,6 +63,7 @@ class Envelope:
 class Content:
     cards: Sequence[Card]
     total: int  # alarms, also those that are not listed
+    also: Sequence[str] = ()  # critical alarms beyond the table: all of them are named
     critical: int = 0
     flood: bool = False
     chart: Picture | None = None
@@ -86,7 +88,7 @@ def build(content: Content, envelope: Envelope, reader: Reader) -> tuple[str, by
     """(subject, the mail, the same as text only)."""
     title = subject(content, reader)
     text, html = _render(content, reader, title)
-    full = _headers(envelope, reader, title, content)
+    full = _headers(envelope, title, content)
     full.set_content(text, cte="quoted-printable")
     full.add_alternative(html, subtype="html", cte="quoted-printable")
     related = full.get_payload()[1]  # type: ignore[index]
@@ -96,15 +98,16 @@ def build(content: Content, envelope: Envelope, reader: Reader) -> tuple[str, by
             related.add_related(  # type: ignore[union-attr]
                 picture.png, "image", "png", cid=f"<{picture.cid}>", filename=name, disposition="inline"
             )
+    full["Content-Language"] = reader.language  # now: making it multipart moves such headers into a part
     _fix_boundaries(full, envelope.message_id)
-    plain = _headers(envelope, reader, title, content)
+    plain = _headers(envelope, title, content)
     plain.set_content(text, cte="quoted-printable")
     return title, full.as_bytes(), plain.as_bytes()
 
 
 def notice(title: str, text: str, envelope: Envelope, reader: Reader) -> bytes:
     """A plain mail about the system itself."""
-    message = _headers(envelope, reader, clean(title, 150), None)
+    message = _headers(envelope, clean(title, 150), None)
     message.set_content(text + "\n\n-- \n" + reader.words["text.why"] + "\n", cte="quoted-printable")
     return message.as_bytes()
 
@@ -112,10 +115,12 @@ def notice(title: str, text: str, envelope: Envelope, reader: Reader) -> bytes:
 def _render(content: Content, reader: Reader, title: str) -> tuple[str, str]:
     shown = content.cards[:ROWS]
     more = reader.words["text.more"].format(n=content.total - len(shown)) if content.total > len(shown) else ""
+    also = content.also[:NAMED]
     first = shown[0]
     name = "one" if content.total == 1 else "many"
     values: dict[str, Any] = {
         "say": reader.words, "language": reader.language, "title": title, "cards": shown, "card": first, "more": more,
+        "also": also,
         "note": reader.words["group.flood_note"] if content.flood else "", "base_url": reader.base_url.rstrip("/"),
         "chart": content.chart, "map": content.map, "missing": content.missing,
         "foot": [f"{first.rule} (#{first.id})"] if name == "one" else [],
@@ -144,7 +149,7 @@ def _templates() -> Environment:
     )
 
 
-def _headers(envelope: Envelope, reader: Reader, title: str, content: Content | None) -> EmailMessage:
+def _headers(envelope: Envelope, title: str, content: Content | None) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     message["Date"] = format_datetime(envelope.at)
     message["Message-ID"] = envelope.message_id
@@ -159,7 +164,6 @@ def _headers(envelope: Envelope, reader: Reader, title: str, content: Content | 
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message["List-Id"] = f"IOC alarms <alarms.{envelope.sender.domain}>"
-    message["Content-Language"] = reader.language
     message["X-IOC-Kind"] = envelope.kind
     if content is not None:
         message["X-IOC-Alarm-Id"] = ", ".join(str(card.id) for card in content.cards[:20])
