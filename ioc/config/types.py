@@ -26,7 +26,7 @@ def parse_duration(value: Any) -> Any:
 
 
 def _write_duration(value: timedelta) -> str:
-    return f"{value.total_seconds():g}s"
+    return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
 
 
 Duration: TypeAlias = Annotated[
