@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from ioc.store import queries
+from ioc.store import history, queries
 from ioc.store.database import translated
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from ioc.store.database import Connection
 
@@ -40,7 +41,8 @@ def sensor_series(conn: Connection, id_: int) -> list[Row]:
 
 def trend(conn: Connection, series: int, start: datetime, stop: datetime, step: timedelta) -> list[Row]:
     """at, mean, low, high of each step that has readings, oldest first."""
-    return _rows(conn, "trend", series=series, start=start, stop=stop, step=step)
+    found = history.stepped(conn, [series], start, stop + timedelta(microseconds=1), step)
+    return [{"at": p.at, "mean": p.mean, "low": p.low, "high": p.high} for p in found]
 
 
 def levels(conn: Connection, series: int) -> list[Row]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ioc.store import history, quality, rollups
+from ioc.store import history, quality, rollups, screens
 from tests.ioc.store_parts import add_series, ago, clock, store, this_hour
 
 LONG_AGO = ago(days=4000)
@@ -235,4 +235,15 @@ def test_a_figure_without_a_fresh_value_has_no_number(conn):
         1,
         None,
         None,
+    )
+
+
+def test_a_desks_trend_includes_both_its_ends(conn):
+    series, start = add_series(conn), ago(days=2)
+    put(conn, series, start, HOUR, range(5))
+    roll(conn)
+    rows = screens.trend(conn, series, start, start + 4 * HOUR, 2 * HOUR)
+    assert [(row["mean"], row["low"], row["high"]) for row in rows] in (
+        [(0.5, 0, 1), (2.5, 2, 3), (4, 4, 4)],
+        [(0, 0, 0), (1.5, 1, 2), (3.5, 3, 4)],
     )

@@ -23,13 +23,6 @@ SELECT se.id, se.metric, coalesce(m.name, jsonb_build_object('', se.metric)) AS 
 FROM series se LEFT JOIN metric m ON m.key = se.metric LEFT JOIN latest l ON l.series_id = se.id
 WHERE se.sensor_id = %(id)s ORDER BY (m.settings->'steps' IS NULL OR m.settings->'steps' = '[]'), se.id;
 
--- trend --
--- One series in equal steps of time, oldest first.
-SELECT date_bin(%(step)s::interval, r.time, timestamptz '2000-01-01 00:00Z') AS at,
-       avg(r.value)::float8 AS mean, min(r.value) AS low, max(r.value) AS high
-FROM reading r WHERE r.series_id = %(series)s AND r.time > %(start)s AND r.time <= %(stop)s
-GROUP BY 1 ORDER BY 1;
-
 -- levels --
 -- The levels rules hold one series to.
 SELECT r.name, r.priority, t.raise, t.clear, t.direction
