@@ -1,7 +1,7 @@
 // The push channel: one socket, never given up; holds every point's newest state, and says how old the picture is.
 'use strict';
 IOC.live = (() => {
-  const CUT = 2500, RELOAD = 300000, LEAST = 400, MOST = 4000; // ms
+  const CUT = 2500, CLOSED = 1000, RELOAD = 300000, LEAST = 400, MOST = 4000; // ms
   const live = {points: null, states: null, values: null, times: null, generation: -1, texts: {}, away: false, offset: 0,
     data: 0, heard: 0, opened: false, painted: 0};
   const listeners = {};
@@ -32,6 +32,7 @@ IOC.live = (() => {
     };
     mine.onclose = () => {
       clearInterval(patience);
+      live.heard = Math.min(live.heard, performance.now() - CUT + CLOSED); // known to be closed: said a second later, unless it is back by then
       setTimeout(connect, pause * (0.7 + 0.6 * Math.random()));
       pause = Math.min(pause * 1.6, MOST);
       if (pause === MOST) fetch('/api/city').then(answer => { if (answer.status === 401 && !document.getElementById('wall')) location.reload(); }).catch(() => {});

@@ -174,9 +174,7 @@ def _mails(conn):
     mime = EmailMessage()
     mime["Subject"] = "[Nguy cấp] Mực nước vượt báo động II – Đại Ngãi"
     mime.set_content("Mực nước 1,92 m, vượt báo động II.")
-    mime.add_alternative(
-        "<h1>Mực nước vượt báo động II</h1><p>1,92 m tại Đại Ngãi</p>", subtype="html"
-    )
+    mime.add_alternative("<h1>Mực nước vượt báo động II</h1><p>1,92 m tại Đại Ngãi</p>", subtype="html")
     alarm_id = conn.execute("SELECT min(id) FROM alarm").fetchone()[0]
     for n, (state, reply) in enumerate(
         [("sent", "250 2.0.0 queued"), ("failed", "550 5.1.1 no such user"), ("ready", None)]

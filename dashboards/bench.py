@@ -1,0 +1,188 @@
+"""`ioc bench latency`: publish -> broker -> ingester -> store -> screens -> painted in a browser, all of it real.
+
+A number counts up on one sensor while the others make traffic; the page notes the moment after which the number is
+on the map. Both clocks are this machine's.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dashboards.bench_load import Publisher
+from ioc.embedded.broker import Broker, choose, free_port
+from ioc.embedded.postgres import Postgres
+from ioc.errors import StartError
+from ioc.settings import child_environment
+from ioc.store import database, migrate
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+PROBE = "probe"
+_PER_S = 8  # numbers a second on the probed sensor
+_WARM_S = 3.0
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+CITY = 'key = "bench"\nname = "Bench"\nzone = "UTC"\n[map]\ncenter = [105.97, 9.6]\nzoom = 10\n'
+METRICS = '[level]\nname = "Level"\ndecimals = 0\n'
+FEED = 'name = "Bench"\ntopic = "bench/{sensor}/{metric}"\nformat = "value"\ncadence = "10s"\n'
+
+# Two frames after the change was applied it has been painted: the first runs before painting, the second after it.
+WATCH = """() => { window.seen = []; const at = IOC.live.points.key.indexOf('probe');
+  IOC.live.on('points', () => { const n = IOC.live.values[at];
+    const note = () => window.seen.push([n, performance.timeOrigin + performance.now()]);
+    requestAnimationFrame(() => requestAnimationFrame(note)); }); }"""
+
+
+def command(args: argparse.Namespace) -> int:
+    """Run it and print; the last line is one JSON object."""
+    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if browser is None:
+        raise StartError("no Chromium is installed: ioc bench latency paints in a real browser")
+    folder = Path(tempfile.mkdtemp(prefix="ioc-bench-"))
+    try:
+        with _city(folder, args.sensors) as (url, port):
+            if not args.json:
+                print(f"{args.sensors} sensors, {args.rate} messages/s, {args.seconds:g} s", flush=True)
+            result = _measure(browser, url, port, args)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(json.dumps(result))
+    return 0
+
+
+@contextmanager
+def _city(folder: Path, sensors: int) -> Iterator[tuple[str, int]]:
+    """Everything running on a city of its own: (address of the screens, port of the broker)."""
+    postgres = Postgres(folder / "postgres" / "data", free_port())
+    broker = Broker(choose("auto"), folder / "broker", free_port())
+    _write_city(folder / "city", sensors)
+    screens, health = free_port(), free_port()
+    with ExitStack() as ends:
+        postgres.start()
+        ends.callback(postgres.stop)
+        with database.connect(postgres.url, autocommit=True) as conn:
+            migrate.migrate(conn)
+        broker.start()
+        ends.callback(broker.stop)
+        common = {"IOC_DATABASE_URL": postgres.url, "IOC_BROKER_URL": broker.url, "IOC_LOG_LEVEL": "error"}
+        for part, more in (
+            ("ingest", {"IOC_HEALTH_PORT": str(health)}),
+            ("dashboards", {"IOC_HTTP_PORT": str(screens)}),
+        ):
+            ends.callback(_end, _child(part, folder / "city", common | more))
+        url = f"http://127.0.0.1:{screens}"
+        for address in (f"http://127.0.0.1:{health}", url):
+            _wait_ready(address + "/readyz", 40.0)
+        yield url, broker.port
+
+
+def _write_city(city: Path, sensors: int) -> None:
+    (city / "feeds").mkdir(parents=True)
+    rng = random.Random(1)  # noqa: S311  places on a map
+    keys = [PROBE, *(f"s{n}" for n in range(sensors - 1))]
+    features = [
+        {"type": "Feature", "properties": {"key": key, "name": key, "feed": "bench"},
+         "geometry": {"type": "Point", "coordinates": [rng.gauss(105.97, 0.1), rng.gauss(9.6, 0.1)]}}
+        for key in keys
+    ]  # fmt: skip
+    (city / "city.toml").write_text(CITY)
+    (city / "metrics.toml").write_text(METRICS)
+    (city / "feeds" / "bench.toml").write_text(FEED)
+    (city / "sensors.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+
+
+def _child(part: str, city: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "ioc", part, str(city)], env=child_environment(settings))
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(10)
+    child.kill()
+
+
+def _wait_ready(address: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(OSError), urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310  our own child
+            if answer.status == 200:
+                return
+        time.sleep(0.1)
+    raise StartError(f"{address} was not ready within {seconds:.0f} s")
+
+
+def _measure(browser: str, url: str, port: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Publish while the page watches; match numbers with moments."""
+    from playwright.sync_api import sync_playwright  # of the test extra: only this bench needs it
+
+    sent: dict[int, float] = {}
+    ends = threading.Event()
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=browser, args=_FLAGS) as chromium:
+        page = chromium.new_page(viewport={"width": 1920, "height": 1080})
+        load = threading.Thread(target=_publish, args=(port, args.sensors, args.rate, sent, ends), daemon=True)
+        load.start()
+        page.goto(url + "/wall")
+        _until(
+            page, "window.IOC && IOC.live.points && IOC.live.points.key.indexOf('probe') >= 0 && IOC.live.painted > 3"
+        )
+        page.evaluate(WATCH)
+        page.wait_for_timeout((_WARM_S + args.seconds) * 1000)
+        seen = page.evaluate("window.seen")
+        ends.set()
+        load.join(5)
+    delays = painted(seen, sent, after=min(at for _, at in seen) / 1000 + _WARM_S)
+    p50, p95, p99 = (round(float(np.percentile(delays, q)), 1) for q in (50, 95, 99))
+    return {"painted_p50_ms": p50, "painted_p95_ms": p95, "painted_p99_ms": p99, "samples": len(delays),
+            "sensors": args.sensors, "messages_per_s": args.rate}  # fmt: skip
+
+
+def painted(seen: list[list[float]], sent: dict[int, float], after: float) -> list[float]:
+    """Milliseconds from publish to the first moment each number was seen, of those sent from `after` on.
+
+    A number that a newer one overtook within a frame was never on the screen and does not count.
+    """
+    first: dict[int, float] = {}
+    for number, at in seen:
+        if number is not None:
+            first.setdefault(int(number), at)
+    return [at - sent[n] * 1000 for n, at in first.items() if n in sent and sent[n] >= after]
+
+
+def _publish(port: int, sensors: int, rate: int, sent: dict[int, float], ends: threading.Event) -> None:
+    """The probe's number `_PER_S` times a second, in step with nothing; other sensors fill up to `rate`."""
+    rng = random.Random(2)  # noqa: S311  traffic
+    others = max(1, sensors - 1)
+    number, due, probe_due = 0, time.monotonic(), time.monotonic()
+    with Publisher(port) as publisher:
+        while not ends.is_set():
+            if time.monotonic() >= probe_due:
+                probe_due += rng.uniform(0.5, 1.5) / _PER_S
+                number += 1
+                sent[number] = publisher.publish(f"bench/{PROBE}/level", str(number))
+            publisher.publish(f"bench/s{rng.randrange(others)}/level", str(rng.randrange(100)))
+            due += 1 / rate
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _until(page: Any, script: str, seconds: float = 40.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(f"!!({script})"):
+        if time.monotonic() > deadline:
+            raise StartError(f"the page did not come to life within {seconds:.0f} s")
+        time.sleep(0.1)
