@@ -40,7 +40,6 @@ WINDOW = 8_192  # unacknowledged messages an MQTT 5 broker may send us; others h
 CHUNK = 262_144  # bytes taken from the socket at once
 LARGEST = 1_048_576  # bytes of a payload; a larger one is counted and quarantined by its beginning
 _HEAD_KEPT = 65_536  # bytes kept of a payload that is too large
-_KEEPALIVE = 30  # seconds
 _SLOWEST_RETRY = 15.0  # seconds between attempts to connect
 
 
@@ -106,7 +105,9 @@ class Wire:
                 if end - body < min(length, _HEAD_KEPT + 70_000):
                     break  # of a packet that is too large the beginning is enough
                 self.messages.append(self._publish(raw, raw[at], body, after, received))
-                received += 1  # two messages never arrive at one moment: without times of their own they would be one reading
+                received += (
+                    1  # two messages never arrive at one moment: without times of their own they would be one reading
+                )
                 self._skip = max(after - end, 0)
             else:
                 self._rest += raw[at:after]
@@ -206,7 +207,7 @@ class _Paho(paho.Client):
 
 
 class Address(NamedTuple):
-    """Where the broker is: mqtt[s]://user:password@host:port[?protocol=5]."""
+    """Where the broker is: mqtt[s]://user:password@host:port[?protocol=5&keepalive=30]."""
 
     host: str
     port: int
@@ -214,6 +215,7 @@ class Address(NamedTuple):
     user: str | None
     password: str | None
     protocol: int  # 5, 4 (MQTT 3.1.1), or 0: try 5 first
+    keepalive: int = 30  # seconds; a silent connection is given up after twice that
 
     @classmethod
     def parse(cls, url: str) -> Address:
@@ -229,7 +231,9 @@ class Address(NamedTuple):
             raise BrokerError(f"protocol={wanted} in the broker's address: write 5 or 3.1.1, or leave it out")
         tls = parts.scheme == "mqtts"
         user, password = (unquote(p) if p is not None else None for p in (parts.username, parts.password))
-        return cls(parts.hostname, parts.port or (8883 if tls else 1883), tls, user, password, protocols[wanted])
+        port = parts.port or (8883 if tls else 1883)
+        keepalive = int(parse_qs(parts.query).get("keepalive", ["30"])[0])
+        return cls(parts.hostname, port, tls, user, password, protocols[wanted], keepalive)
 
 
 def make(settings: Settings, client_id: str, *, protocol: int, session: bool) -> paho.Client:
@@ -402,10 +406,14 @@ class Client:
                 self._client.wires = self.connections
         if self.speaks_5:
             self._client.connect(
-                self._address.host, self._address.port, _KEEPALIVE, clean_start=False, properties=_session()
+                self._address.host,
+                self._address.port,
+                self._address.keepalive,
+                clean_start=False,
+                properties=_session(),
             )
         else:
-            self._client.connect(self._address.host, self._address.port, _KEEPALIVE)
+            self._client.connect(self._address.host, self._address.port, self._address.keepalive)
         self.connections = self._client.wires if isinstance(self._client, _Paho) else 0
 
     def _on_connect(self, _client: Any, _data: Any, flags: Any, reason: Any, _properties: Any) -> None:
@@ -435,9 +443,10 @@ class Client:
         never = not self.connected and self.connections == 1 and self.speaks_5 and not self._address.protocol
         if self._closing:
             return
-        self._lost(f"the connection to the broker was lost: {reason}")
         if never:  # an MQTT 3 broker may hang up on MQTT 5 without a word
             self._fall_back()
+        elif self._client is not None:
+            self._lost(f"the connection to the broker was lost: {reason}")
 
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: Iterable[Any], _properties: Any) -> None:
         refused = [str(r) for r in reasons if r.is_failure]

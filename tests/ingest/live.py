@@ -28,7 +28,12 @@ class Ingester:
 
     def __init__(self, folder, database_url, broker_url, *args, **environment):
         self.folder, self.args, self.port = folder, args, services.free_port()
-        self.environment = {"IOC_DATABASE_URL": database_url, "IOC_BROKER_URL": broker_url, "IOC_HEALTH_PORT": str(self.port), **environment}
+        self.environment = {
+            "IOC_DATABASE_URL": database_url,
+            "IOC_BROKER_URL": broker_url,
+            "IOC_HEALTH_PORT": str(self.port),
+            **environment,
+        }
         self.process = None
         self.log = folder.parent / f"ingester-{self.port}.log"
 
@@ -36,7 +41,10 @@ class Ingester:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("IOC_")}
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ioc", "ingest", str(self.folder), *self.args], env={**kept, **self.environment}, stdout=out, stderr=out
+                [sys.executable, "-m", "ioc", "ingest", str(self.folder), *self.args],
+                env={**kept, **self.environment},
+                stdout=out,
+                stderr=out,
             )
         if wait:
             services.wait_for(self.ready, f"the ingester is ready; see {self.log}", 30, 0.05)
@@ -73,17 +81,18 @@ class Ingester:
 class Sender(threading.Thread):
     """Publishes numbered messages at a steady pace, through every outage; `acknowledged` holds the numbers the broker took."""
 
-    def __init__(self, port, *, rate=400, kinds=("timed", "bare"), host="127.0.0.1"):
+    def __init__(self, port, *, rate=400, kinds=("timed", "bare"), first=0):
         super().__init__(daemon=True)
         self.acknowledged, self.sent, self._open, self._early = set(), 0, {}, set()
         self._rate, self._kinds, self._ending = rate, kinds, threading.Event()
         self._lock = threading.Lock()
+        self._first = first
         self.start_us = time.time_ns() // 1000 - 3_600_000_000
         self.client = paho.Client(paho.CallbackAPIVersion.VERSION2, f"sender-{time.time_ns()}", clean_session=False)
         self.client.reconnect_delay_set(1, 1)
         self.client.max_inflight_messages_set(200)
         self.client.on_publish = self._on_publish
-        self.client.connect_async(host, port, 20)
+        self.client.connect_async("127.0.0.1", port, 20)
         self.client.loop_start()
 
     def _on_publish(self, _client, _data, mid, _reason, _properties):
@@ -99,7 +108,7 @@ class Sender(threading.Thread):
 
     def send(self, number):
         kind = self.kind(number)
-        when = f'"t": {(self.start_us + number * 1000) / 1e6:.6f}, ' if kind == "timed" else ""
+        when = "" if kind == "bare" else f'"t": {(self.start_us + number * 1000) / 1e6:.6f}, '
         mid = self.client.publish(f"{kind}/s{number % 7}", f'{{{when}"n": {number}}}', qos=1).mid
         with self._lock:  # never held while calling paho, which calls back with locks of its own
             self.sent += 1
@@ -114,7 +123,7 @@ class Sender(threading.Thread):
         began = time.monotonic()
         while not self._ending.is_set():
             while number < (time.monotonic() - began) * self._rate and len(self._open) < 1_000:
-                self.send(number)
+                self.send(self._first + number)
                 number += 1
             if len(self._open) >= 1_000:  # the broker is away: the pace is kept from here
                 began = time.monotonic() - number / self._rate
@@ -153,7 +162,12 @@ def assert_exactly_once(database_url, sender, kinds=("timed", "bare")):
     """Every acknowledged message is in the store, none twice, and the ledger says so to the message."""
     for kind in kinds:
         wanted = {n for n in sender.acknowledged if sender.kind(n) == kind}
-        services.wait_for(lambda kind=kind, wanted=wanted: wanted <= set(numbers(database_url, kind)), f"all acknowledged {kind} messages are stored", 40, 0.2)
+        services.wait_for(
+            lambda kind=kind, wanted=wanted: wanted <= set(numbers(database_url, kind)),
+            f"all acknowledged {kind} messages are stored",
+            40,
+            0.2,
+        )
         found = numbers(database_url, kind)
         assert [n for n, times in found.items() if times > 1] == []
         sums = ledger(database_url, kind)
@@ -165,11 +179,11 @@ def assert_exactly_once(database_url, sender, kinds=("timed", "bare")):
 class Proxy(threading.Thread):
     """A TCP wire to `port` that can be cut, or go silent without closing (half-open)."""
 
-    def __init__(self, port):
+    def __init__(self, to, *, port=0):
         super().__init__(daemon=True)
-        self._to, self.silent, self._ending = port, False, False
+        self._to, self.silent, self._ending = to, False, False
         self._pairs = {}
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         self.start()
 
