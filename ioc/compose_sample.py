@@ -136,7 +136,7 @@ def backfill(
 
 
 # Messages come in time order, and what was made is committed at most one batch later: so far back a restart begins.
-_BATCH_BEHIND = timedelta(hours=12)
+_BATCH_BEHIND = timedelta(days=1)
 
 
 def _past(folder: Path, run: Backfill, reached: list[datetime]) -> Iterator[Message]:
