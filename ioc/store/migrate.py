@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
+
+import psycopg
 
 from ioc.errors import StoreError, StoreTooNew
 from ioc.store import queries
@@ -76,8 +79,14 @@ def migrate(conn: Connection) -> list[str]:
             conn.execute(step.sql)
             conn.execute(sql["record"], {"name": step.name, "digest": step.digest})
         if todo.engine == "plain":
-            conn.execute(sql["weeks"])
+            _make_weeks(conn)
     return [step.name for step in todo.run]
+
+
+def _make_weeks(conn: Connection) -> None:
+    """Where a backup holds the table, upkeep makes the weeks later; a start does not wait for it."""
+    with suppress(psycopg.errors.LockNotAvailable), conn.transaction():
+        conn.execute(queries.load("migrate")["weeks"])
 
 
 def engine(conn: Connection) -> str:

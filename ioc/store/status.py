@@ -121,7 +121,11 @@ def faults(status: Status) -> list[str]:
 def _processes(status: Status) -> list[str]:
     if not status.processes:
         return ["no part of IOC has run on this database yet: start `ioc up`, or ingest, alerts and dashboards"]
-    late = [f"{p.name} gave its last sign of life {said(p.age)} ago" for p in status.processes if p.age > _BEAT]
+    late = [
+        f"{p.name} " + ("was stopped" if p.state == "stopped" else "gave its last sign of life") + f" {said(p.age)} ago"
+        for p in status.processes
+        if p.age > _BEAT
+    ]
     bad = [
         f"{p.name} says {p.state}" + (f": {p.why}" if p.why else "")
         for p in status.processes

@@ -71,6 +71,16 @@ def test_views_are_made_anew_when_they_differ(conn):
     assert migrate.migrate(conn) == []
 
 
+def test_a_backup_that_holds_the_table_does_not_stop_a_start(conn, database_url):
+    conn.execute(
+        "DROP TABLE reading_"
+        + conn.execute("SELECT to_char(date_trunc('week', now()) + interval '4 weeks', 'YYYYMMDD')").fetchone()[0]
+    )
+    with psycopg.connect(database_url) as backup:
+        backup.execute("SELECT count(*) FROM reading_rest")
+        assert migrate.migrate(conn) == []
+
+
 def test_processes_that_start_together_migrate_once(empty_url):
     def run(_):
         with database.connect(empty_url, autocommit=True) as conn:

@@ -73,6 +73,10 @@ WHERE (mime IS NOT NULL OR plain_mime IS NOT NULL) AND state NOT IN ('ready', 'l
 -- What was asked for and done.
 DELETE FROM request WHERE done_at < %(now)s::timestamptz - interval '30 days';
 
+-- prune_process --
+-- A part that was moved or renamed is not missed for ever.
+DELETE FROM process WHERE beat_at < %(now)s::timestamptz - interval '7 days';
+
 -- prune_arrival --
 -- Only the minutes before a crash matter.
 DELETE FROM arrival WHERE received_at < %(now)s::timestamptz - interval '2 days';
