@@ -18,12 +18,14 @@ from ingest.client import Address, tls_context
 from ioc.errors import BrokerError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ioc.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _IN_FLIGHT = 1_000  # messages sent and not yet acknowledged
-_PATIENCE = 3  # disconnections with the same messages open before their topics are suspected
+_PATIENCE = 2  # connections lost without an acknowledgement between before topics are suspected
 REMEDY = (
     "the broker hangs up on it. NATS refuses topics with a space and empty levels: rename the device, or use a broker "
     "that takes any topic (mosquitto; `ioc up --broker mosquitto`)"
@@ -34,16 +36,16 @@ class Publisher:
     """Publishes from one thread. `refused` maps topics the broker does not take -> how many messages were left out."""
 
     def __init__(self, settings: Settings, client_id: str = "", *, in_flight: int = _IN_FLIGHT) -> None:
-        address = Address.parse(settings.broker_url)
         self.sent = self.acknowledged = 0
         self.refused: dict[str, int] = {}
         self.why = "connecting"
         self._open: dict[int, str] = {}  # packet id -> topic
-        self._early: set[int] = set()  # acknowledged before `publish` had noted them as open
+        self._early: set[int] = set()  # acknowledged before `_send` had noted them as open
         self._room = threading.Condition()
         self._most = in_flight
-        self._suspects: dict[str, int] = {}  # topic -> disconnections it was open at
-        self._settings, self._client_id, self._address = settings, client_id, address
+        self._losses = 0  # connections lost since the last acknowledgement
+        self._settings, self._client_id = settings, client_id
+        self._address = Address.parse(settings.broker_url)
         self._client = self._connect()
 
     @property
@@ -55,15 +57,25 @@ class Publisher:
 
         Raises BrokerError when there was no room within `timeout` seconds, ValueError for a topic with a wildcard.
         """
+        if not self._wait(lambda: len(self._open) < self._most, timeout):
+            raise BrokerError(f"the broker acknowledged nothing for {timeout:.0f} s ({self.why or 'connected'})")
         if topic in self.refused:
             self.refused[topic] += 1
             return False
-        with self._room:
-            if not self._room.wait_for(lambda: len(self._open) < self._most, timeout):
-                raise BrokerError(f"the broker acknowledged nothing for {timeout:.0f} s ({self.why or 'connected'})")
         self._send(topic, payload, retain=retain)
         self.sent += 1
         return True
+
+    def wait(self, timeout: float = 30.0) -> None:
+        """Until everything sent is acknowledged or refused. Raises BrokerError."""
+        if not self._wait(lambda: not self._open, timeout):
+            raise BrokerError(f"{len(self._open)} messages are not acknowledged after {timeout:.0f} s ({self.why})")
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    # Inside.
 
     def _send(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """Never called with `_room` held: paho calls `_on_publish`, which takes it, with a lock that this needs too."""
@@ -75,15 +87,49 @@ class Publisher:
             else:
                 self._open[mid] = topic
 
-    def wait(self, timeout: float = 30.0) -> None:
-        """Until everything sent is acknowledged or refused. Raises BrokerError."""
-        with self._room:
-            if not self._room.wait_for(lambda: not self._open, timeout):
-                raise BrokerError(f"{len(self._open)} messages are not acknowledged after {timeout:.0f} s ({self.why})")
+    def _wait(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait for it; where the broker hangs up again and again meanwhile, find out over which topic."""
+        ends = time.monotonic() + timeout
+        while True:
+            with self._room:
+                left = ends - time.monotonic()
+                self._room.wait_for(lambda: condition() or self._losses >= _PATIENCE, max(left, 0.0))
+                suspicious = self._losses >= _PATIENCE
+            if not suspicious:
+                return condition()
+            self._sift()
 
-    def close(self) -> None:
-        self._client.disconnect()
+    def _sift(self) -> None:
+        """Send what is open again one by one: the message the broker hangs up over twice is the one it does not take."""
+        old = self._client
+        old.loop_stop()
+        waiting = old.drop_out_messages()
+        with self._room:
+            self._open.clear()
+            self._early.clear()
+            self._losses = 0
+        self._client = self._connect()
+        for message in waiting:
+            if message.topic in self.refused:
+                self.refused[message.topic] += 1
+                continue
+            self._send(message.topic, bytes(message.payload), retain=message.retain)
+            with self._room:
+                self._room.wait_for(lambda: not self._open or self._losses > 1)
+                self._losses = 0
+                refused = bool(self._open)
+            if refused:
+                self._leave_out(message.topic)
+
+    def _leave_out(self, topic: str) -> None:
+        log.error("topic %r is left out: %s", topic, REMEDY)
+        self.refused[topic] = 1
         self._client.loop_stop()
+        self._client.drop_out_messages()
+        with self._room:
+            self._open.clear()
+            self._losses = 0
+        self._client = self._connect()
 
     def _connect(self) -> paho.Client:
         client = paho.Client(CallbackAPIVersion.VERSION2, self._client_id, clean_session=True)
@@ -103,40 +149,21 @@ class Publisher:
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
         with self._room:
-            topic = self._open.pop(mid, None)
-            if topic is None:
+            if self._open.pop(mid, None) is None:
                 self._early.add(mid)
             else:
                 self.acknowledged += 1
-                self._suspects.pop(topic, None)
+            self._losses = 0
             self._room.notify_all()
 
-    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self.why = f"the connection was lost: {reason}"
+    def _on_disconnect(self, client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if client is not self._client:
+            return
+        was_connected, self.why = not self.why, f"the connection was lost: {reason}"
         with self._room:
-            first = next(iter(self._open.values()), None)
-        # The broker reads in order, so the oldest open message is the one it stumbled over.
-        if first is not None:
-            self._suspects[first] = self._suspects.get(first, 0) + 1
-            if self._suspects[first] >= _PATIENCE:
-                threading.Thread(target=self._drop, args=(first,), daemon=True).start()
-
-    def _drop(self, topic: str) -> None:
-        """Begin again without the topic: paho would send it for ever. The others are sent again as they were."""
-        old = self._client
-        old.loop_stop()
-        with self._room:
-            log.error("topic %r is left out: %s", topic, REMEDY)
-            waiting = [m for m in old.drop_out_messages() if m.topic != topic]
-            self.refused[topic] = len(self._open) - len(waiting)
-            self._open.clear()
-            self._suspects.clear()
-            self._early.clear()
-        self._client = self._connect()
-        for message in waiting:
-            self._send(message.topic, bytes(message.payload), retain=message.retain)
-        with self._room:
-            self._room.notify_all()
+            if was_connected and self._open:  # a broker that is merely away is waited for
+                self._losses += 1
+                self._room.notify_all()
 
 
 def wait_connected(publisher: Publisher, seconds: float = 10.0) -> None:
