@@ -3,12 +3,15 @@
 Plain ASGI, because websockets must pass it too. The rules:
 1. /healthz, /readyz, /login, the assets and the fonts are open.
 2. With a password set, the rest needs a session; a display key opens the walls and what they read, nothing else.
-3. A request that changes something, and every websocket, must come from our own pages (Origin equals Host).
+3. Without a password the server is this computer's own, and answers to no other name: a page elsewhere that points its
+   name here gets nothing.
+4. A request that changes something, and every websocket, must come from our own pages (Origin equals Host).
 """
 
 from __future__ import annotations
 
 from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 SESSION, DISPLAY, LANGUAGE = "ioc_session", "ioc_display", "ioc_language"
 _OPEN = ("/healthz", "/readyz", "/login", "/assets/", "/favicon.ico", "/_favicon.ico", "/language/")
 _DISPLAY = ("/wall", "/ws/", "/api/city", "/api/points", "/api/areas", "/api/basemap")
+_STRANGE = b"open this address as localhost, or set IOC_PASSWORD, or IOC_AUTH=proxy behind a proxy that asks for one\n"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -44,6 +48,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, keys: Keys, language: str, csp: Callable[[], str], proxied: bool) -> None:
         self._app, self._keys, self._language, self._csp, self._proxied = app, keys, language, csp, proxied
+        self._open = not keys.locked and not proxied
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -52,7 +57,9 @@ class Guard:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         cookies = _cookies(headers.get("cookie", ""))
         viewer = self._viewer(scope, headers, cookies)
-        if not _own_page(scope, headers):
+        if self._open and not _own_name(headers.get("host", "")):
+            await _refuse(scope, receive, send, 421, _STRANGE)
+        elif not _own_page(scope, headers):
             await _refuse(scope, receive, send, 403, b"this request did not come from a page of this server\n")
         elif not _may(viewer.role, scope["path"]):
             await _ask(scope, receive, send)
@@ -95,6 +102,18 @@ def _cookies(header: str) -> dict[str, str]:
         return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
     except CookieError:
         return {}
+
+
+def _own_name(host: str) -> bool:
+    """localhost, or a number: a name would have been looked up, and whoever answers may point it anywhere."""
+    name = urlsplit(f"//{host}").hostname or ""
+    if name == "localhost":
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _own_page(scope: Scope, headers: dict[str, str]) -> bool:

@@ -23,8 +23,8 @@ IOC.live = (() => {
   function connect() {
     socket = new WebSocket((location.protocol === 'https:' ? 'wss://' : 'ws://') + location.host + '/ws/live');
     socket.binaryType = 'arraybuffer';
-    const mine = socket, patience = setInterval(() => { if (performance.now() - live.heard > 8000 && mine.readyState < 2) mine.close(); }, 2000);
-    live.heard = Math.max(live.heard, performance.now() - CUT - 1);
+    const mine = socket, began = performance.now();
+    const patience = setInterval(() => { if (performance.now() - Math.max(live.heard, began) > 8000 && mine.readyState < 2) mine.close(); }, 2000);
     mine.onmessage = event => {
       live.heard = performance.now(); pause = LEAST; live.opened = true;
       if (typeof event.data === 'string') { const message = JSON.parse(event.data); live.texts[message.type] = message; tell(message.type, message); }
@@ -86,7 +86,7 @@ IOC.live = (() => {
     if (pill && pill.dataset.state !== key) { pill.dataset.state = key; pill.className = 'pill ' + (state.link === 'cut' ? 'dead' : state.level); }
     const shown = isFinite(state.age) ? (state.age < 10 ? IOC.word('age.seconds', {n: IOC.number(state.age, 1)}) : IOC.age(state.age)) : '–';
     IOC.text('pill-text', IOC.word('pill.' + key) + ' · ' + shown);
-    const grey = state.level === 'dead' && live.heard > 0, broken = state.link !== 'ok' || grey;
+    const grey = state.level === 'dead' && live.opened, broken = state.link !== 'ok' || grey;
     document.body.classList.toggle('grey', grey);
     document.body.classList.toggle('broken', broken && (live.opened || performance.now() > 6000));
     if (broken) IOC.text('broken-text', IOC.word('broken.' + (state.link === 'ok' ? 'dead' : state.link), {
@@ -98,11 +98,11 @@ IOC.live = (() => {
 
   // A picture that stays dead for five minutes is loaded anew, but only from a server that answers.
   function watchdog() {
-    if (live.heard && performance.now() - live.heard > RELOAD) fetch('/healthz').then(answer => { if (answer.ok) location.reload(); }).catch(() => {});
+    if (performance.now() - live.heard > RELOAD) fetch('/healthz').then(answer => { if (answer.ok) location.reload(); }).catch(() => {});
   }
 
   live.on('hello', hello => { if (document.getElementById('wall') && hello.build !== IOC.facts.build) location.reload(); });
-  live.start = () => { connect(); setInterval(tick, 250); setInterval(watchdog, 30000); tick(); };
+  live.start = () => { live.heard = performance.now(); connect(); setInterval(tick, 250); setInterval(watchdog, 30000); tick(); };
   return live;
 })();
 document.addEventListener('DOMContentLoaded', () => { if (document.getElementById('ioc-page')) IOC.live.start(); });

@@ -62,10 +62,12 @@ IOC.draw = (() => {
     const shift = (Number(IOC.clock(now).slice(0, 2)) * 60 + Number(IOC.clock(now).slice(3))) * 60000, midnight = Math.floor(now / 60000) * 60000 - shift;
     for (let t = midnight + 86400000; t > t0; t -= every) if (t <= now) svg.append(node('line', {x1: x(t), x2: x(t), y1: box.t, y2: h - box.b, class: 'grid'}),
       node('text', {x: x(t), y: h - 5 * k, 'text-anchor': 'middle'}, t === midnight ? IOC.date(t).slice(0, 5) : IOC.clock(t)));
-    for (const level of data.levels) {
+    let left = false;
+    for (const level of [...data.levels].sort((a, b) => a.value - b.value)) {
       if (level.value < low || level.value > high) continue;
+      left = !left; // names of close levels stand at opposite ends
       svg.append(node('line', {x1: box.l, x2: w - box.r, y1: y(level.value), y2: y(level.value), stroke: LEVEL[level.state], 'stroke-width': 1.3 * k, 'stroke-dasharray': '8 5', opacity: 0.9}),
-        node('text', {x: box.l + 8 * k, y: y(level.value) - 5 * k, style: 'fill:' + LEVEL[level.state], class: 'on'}, IOC.say(level.name) + ' ' + IOC.number(level.value, data.decimals) + ' ' + data.unit));
+        node('text', {x: left ? box.l + 8 * k : w - box.r - 8 * k, 'text-anchor': left ? 'start' : 'end', y: y(level.value) - 5 * k, style: 'fill:' + LEVEL[level.state], class: 'on'}, IOC.say(level.name) + ' ' + IOC.number(level.value, data.decimals) + ' ' + data.unit));
     }
     lines.forEach((line, i) => {
       for (const piece of pieces(line.points, data.step)) {

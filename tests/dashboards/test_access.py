@@ -81,6 +81,12 @@ def test_a_page_of_another_site_can_change_and_hear_nothing(locked):
     assert not listens(locked, Cookie=session)
 
 
+def test_without_a_password_the_server_answers_to_no_foreign_name(screens, locked):
+    assert screens.get("/api/city", Host="rebound.example")[0] == 421
+    assert screens.get("/api/city", Host=f"localhost:{screens.port}")[0] == 200
+    assert locked.get("/login", Host="city.example")[0] == 200
+
+
 def test_a_display_key_opens_walls_and_nothing_else(locked):
     key = Keys(SECRET, PASSWORD).display
     status, headers, _ = locked.get(f"/wall?key={key}")
