@@ -47,9 +47,7 @@ class Options(Mapping):
 
 def compile(options: Options) -> Decode:  # noqa: A001
     when = times.reader(options.time_format, options.zone)
-    named = options.model_copy(update={"sensor": options.sensor or "~", "time": options.time or "=@"})
-    found_time = None if options.time is None else options.time
-    build = builders(named.model_copy(update={"time": found_time}), when)
+    build = builders(options.model_copy(update={"sensor": options.sensor or "~"}), when)
     wanted = filters(options.where)
 
     def decode(payload: bytes, _: Segments) -> Iterable[Record]:

@@ -78,6 +78,13 @@ def test_each_fate_is_told_with_its_reason(capsys, city):
     )
 
 
+def test_a_long_file_is_no_flood(capsys, city):
+    (city / "feeds" / "air.toml").write_text(FEED.replace("[options]", 'cadence = "1h"\n[options]'), encoding="utf-8")
+    code, out = run(capsys, city, *[f'city/q1/air/a1 {{"ts": {1777600000 + n}, "pm": 5}}' for n in range(150)])
+    assert code == 0
+    assert "150 messages: 150 stored." in out
+
+
 def test_a_unit_nobody_knows_is_a_fault_of_the_file(capsys, city):
     (city / "feeds" / "air.toml").write_text(
         FEED.replace("[options]", 'units = { pm25 = "bananas" }\n[options]'), encoding="utf-8"

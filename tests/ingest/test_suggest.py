@@ -14,7 +14,7 @@ from ingest import publish
 from ingest.check import check
 from ingest.samples import Sample
 from ingest.suggest import suggest
-from ioc import plugins
+from ioc import cli, plugins
 from ioc.config.city import City, MapView
 from ioc.config.feeds import Feed
 from ioc.config.folder import CityFolder
@@ -163,6 +163,38 @@ def test_recorded_messages_are_recognised(folder, name, format_name):
     )
     share = sum(p.messages for p in found if p.format == format_name) / sum(p.messages for p in found)
     assert share > 0.6, {p.format: p.messages for p in found}
+
+
+def test_the_command_saves_what_it_proposes(tmp_path, capsys):
+    file = tmp_path / "heard.txt"
+    file.write_text('q/a1 {"ts": 1767225600, "pm25": 3}\nq/a2 {"ts": 1767225600, "pm25": 4}\n', encoding="utf-8")
+    assert cli.main(["feeds", "suggest", str(file), "--save", str(tmp_path / "feeds")]) == 0
+    saved = tmp_path / "feeds" / "q.toml"
+    assert saved.read_text(encoding="utf-8") in capsys.readouterr().out
+    assert cli.main(["feeds", "check", str(saved), "--sample", str(file)]) == 0
+    assert cli.main(["feeds", "suggest", str(file), "--save", str(tmp_path / "feeds")]) == 1
+    assert "is there already" in capsys.readouterr().err
+
+
+@pytest.mark.mosquitto
+def test_it_listens_to_a_broker_and_leaves_no_trace(tmp_path, capsys, monkeypatch):
+    broker = services.Mosquitto(tmp_path / "broker").start()
+    address = f"mqtt://127.0.0.1:{broker.port}"
+    publisher = publish.Publisher(Settings(broker_url=address))
+    try:
+        publish.wait_connected(publisher)
+        for n in range(3):
+            publisher.publish(f"new/dev{n}", json.dumps({"temp": 20 + n}).encode(), retain=True)
+        publisher.publish("other/x", b"1", retain=True)
+        publisher.wait()
+        monkeypatch.setenv("IOC_BROKER_URL", address)
+        assert cli.main(["feeds", "suggest", "--listen", "1", "--topic", "new/#"]) == 0
+        out = capsys.readouterr().out
+        assert "3 messages, 1 proposals" in out
+        assert 'topic = "new/{sensor}"' in out
+    finally:
+        publisher.close()
+        broker.stop()
 
 
 def keep(conn, *pairs):

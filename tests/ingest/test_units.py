@@ -35,10 +35,10 @@ def test_what_does_not_measure_the_same_is_refused(source, target):
     "unit", ["foo", "((((", "9**9**9**9", "m**99999999", "x" * 5000, "__import__('os')", "\0"]
 )
 def test_a_unit_nobody_knows_is_refused_at_once(unit):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(UnitError, match="unknown unit"):
         conversion(unit, "m")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert not known(unit)
 
 
