@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import model_validator
 
 from ingest.formats import _layout
-from ingest.formats._layout import Layout, LayoutOption, Place, Value
+from ingest.formats._layout import Layout, LayoutOption, Place
+from ingest.formats._layout_read import Value, read
 from ingest.formats._pieces import from_base64, spot
 from ioc.config.types import Model
 from ioc.errors import DecodeError
@@ -81,7 +82,7 @@ def records(options: Layouts, data: bytes, port: int | None) -> list[Record]:
     if layout is None:
         raise DecodeError("no_layout", f"no layout is declared for port {port}")
     found: list[Record] = []
-    for group in _groups(_layout.read(layout, data, {} if port is None else {"port": port})):
+    for group in _groups(read(layout, data, {} if port is None else {"port": port})):
         found += _group(group, words=options.states)
     if not found:
         raise DecodeError("nothing_known", f"the layout finds no value in {len(data)} bytes")
