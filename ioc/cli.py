@@ -92,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     from ioc.settings import Settings
+    from ioc.up.borrow import BORROWERS, borrowed
 
     parser = build()
     args, extra = parser.parse_known_args(words)
@@ -102,14 +103,17 @@ def _run(words: list[str]) -> int:
     if not hasattr(args, "handler"):
         parser.chosen(words).print_help()
         return 2
-    return int(args.handler(args, Settings.from_environment()) or 0)
+    settings = Settings.from_environment()
+    if args.command in BORROWERS:
+        settings = borrowed(settings)
+    return int(args.handler(args, settings) or 0)
 
 
 def build() -> Parser:
     """The whole parser."""
     parser = Parser(prog="ioc", description=WELCOME.partition("\n")[0], epilog="--debug shows where an error came from")
     parser.add_argument("--version", action="version", version=f"ioc {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=Parser)
     for package in PACKAGES:
         if find_spec(f"{package}.commands") is not None:
             import_module(f"{package}.commands").register(commands)

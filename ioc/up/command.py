@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ioc.errors import StartError
 from ioc.settings import child_environment
 from ioc.up import before
+from ioc.up.borrow import offered
 from ioc.up.folder import DataFolder, default
 from ioc.up.plan import Plan, Wishes
 from ioc.up.screen import Screen
@@ -63,11 +64,12 @@ class _Run:
     def run(self) -> int:
         self._keeper.listen()
         try:
-            self._start()
-            while True:
-                self._keeper.turn(TICK)
-                self._announce()
-                self._follow_history()
+            with offered(self._data, self._plan.settings):
+                self._start()
+                while True:
+                    self._keeper.turn(TICK)
+                    self._announce()
+                    self._follow_history()
         except Stopped:
             return 0
         finally:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ioc.settings import Settings
     from ioc.up.folder import DataFolder
 
+_USUAL = {"broker": 1883}  # ports that other programs expect, taken where they are free
 INFRASTRUCTURE, SERVICES, PUBLISHERS = 0, 2, 4  # ranks: started in rising order, stopped in falling order
 
 
@@ -125,10 +126,11 @@ class Plan:
                     alive=lambda: says(port, "healthz"))  # fmt: skip
 
     def _port(self, name: str) -> int:
-        """The same port as last time where it is still free, so that other programs find it again."""
-        known = self._memory.get(f"{name}_port")
+        """The usual port, or the one of last time, where it is free: so that other programs find it again."""
+        known = self._memory.get(f"{name}_port", _USUAL.get(name))
         if not isinstance(known, int) or listens(known):
-            self._memory[f"{name}_port"] = free_port()
+            known = free_port()
+        self._memory[f"{name}_port"] = known
         return int(self._memory[f"{name}_port"])
 
     def _password(self, settings: Settings) -> str:

@@ -48,7 +48,9 @@ class Screen:
         )
         if password:
             self.console.print(f"  Others in the network are asked for the password: [bold]{escape(password)}[/bold]")
-        self.console.print("  [dim]Ctrl-C stops everything and keeps the data.[/dim]\n")
+        self.console.print(
+            "  [dim]Ctrl-C stops everything and keeps the data. `ioc status` in another terminal.[/dim]\n"
+        )
 
     def news(self, text: str) -> None:
         stamp = time.strftime("%H:%M:%S")

@@ -18,7 +18,8 @@ import pytest
 from ioc import cli
 from ioc.errors import StartError
 from ioc.processes import lives
-from ioc.up import before, folder
+from ioc.settings import Settings
+from ioc.up import before, borrow, folder
 from ioc.up.child import Child, Spec
 from ioc.up.folder import DataFolder
 from ioc.up.supervisor import Stopped, Supervisor
@@ -122,6 +123,25 @@ def test_the_sample_city_is_copied_kept_when_edited_and_refreshed_when_not(data,
     (copy / "contacts.toml").write_text("# mine\n")
     (source / "contacts.toml").write_text("# newest\n")
     assert (before.own_copy(source, data) / "contacts.toml").read_text() == "# mine\n"
+
+
+def test_other_commands_find_the_ioc_up_that_runs_and_no_other(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    ours = Settings(database_url="postgresql://ioc:p@127.0.0.1:1/ioc", broker_url="mqtt://127.0.0.1:2")
+    with borrow.offered(data, ours):
+        assert borrow.borrowed(Settings()).broker_url == ours.broker_url
+        assert borrow.borrowed(Settings()).database_url == ours.database_url
+        theirs = Settings(broker_url="mqtt://city.example:1883")
+        assert borrow.borrowed(theirs) == theirs
+    assert borrow.borrowed(Settings()) == Settings()
+
+
+def test_a_note_of_a_killed_ioc_up_is_not_believed(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    with borrow.offered(data, Settings(database_url="postgresql://x/y")):
+        data.close()  # as the kernel does when the process ends
+        assert borrow.borrowed(Settings()) == Settings()
+        assert list((tmp_path / "home" / "ioc" / ".running").iterdir()) == []
 
 
 def spec(data, name, code, **more):
