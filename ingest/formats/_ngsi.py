@@ -74,6 +74,8 @@ def attribute(name: str, said: Any) -> Attribute | None:
     metadata = said.get("metadata")
     notes = [said, metadata] if isinstance(metadata, dict) else [said]
     unit, value = text(_note(notes, _UNITS)), said[key]
+    if isinstance(value, dict) and "@value" in value:  # {"@type": "DateTime", "@value": ".."}
+        value = value["@value"]
     if isinstance(value, str) and str(said.get("type")).lower() in _NUMERIC:
         value = number_or_text(value)
     return Attribute(value, unit, _note(notes, _TIMES))

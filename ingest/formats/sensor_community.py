@@ -24,6 +24,7 @@ EXAMPLE = (
 )
 _UTC = times.reader("auto", "UTC")  # the API's times have no zone and are UTC
 _HOUSEKEEPING = frozenset({"samples", "min_micro", "max_micro", "interval"})
+_GPS = frozenset({"GPS_lat", "GPS_lon", "GPS_height", "GPS_timestamp", "GPS_date", "GPS_time"})
 _UNITS = (
     ("noise", "dBA"), ("signal", "dBm"), ("pressure", "Pa"), ("temperature", "°C"), ("humidity", "%"),
     ("co2_ppm", "ppm"), ("counts_per_minute", "1/min"), ("height", "m"),
@@ -57,16 +58,24 @@ def _station(data: Any, options: Options) -> Iterator[Record]:
     if not isinstance(data, dict) or not isinstance(data.get("sensordatavalues"), list):
         raise DecodeError("not_sensor_community", "sensordatavalues is missing")
     sensor, at = _sensor(data), read_time(data.get("timestamp"), _UTC)
-    where = data.get("location")
-    if isinstance(where, dict) and (point := place(where.get("latitude"), where.get("longitude"))):
+    if point := _place(data):
         yield SensorFacts(sensor, None, *point)
     for item in data["sensordatavalues"]:
         name = text(item.get("value_type")) if isinstance(item, dict) else None
         if name is None:
             raise DecodeError("no_name", "a value without value_type")
-        if options.housekeeping or name not in _HOUSEKEEPING:
+        if name not in _GPS and (options.housekeeping or name not in _HOUSEKEEPING):
             value, unit = with_unit(item.get("value"))
             yield Measurement(name, value, sensor, at, unit or _unit(name))
+
+
+def _place(data: dict[str, Any]) -> tuple[float, float] | None:
+    """The API's location, or what a station's own receiver says."""
+    where = data.get("location")
+    if isinstance(where, dict):
+        return place(where.get("latitude"), where.get("longitude"))
+    said = {i.get("value_type"): i.get("value") for i in data["sensordatavalues"] if isinstance(i, dict)}
+    return place(said.get("GPS_lat"), said.get("GPS_lon"))
 
 
 def _sensor(data: dict[str, Any]) -> str | None:

@@ -85,6 +85,8 @@ def _entity(said: dict[str, Any], known: Known, when: times.Reader, options: Opt
         yield from _data_array(said, _stream(said.get("Datastream"), known), when, options)
     elif "result" in said:
         stream = said.get("Datastream") or said.get("MultiDatastream")
+        linked = _of_topic(str(said.get("Datastream@iot.navigationLink") or said.get("@iot.selfLink") or ""))
+        known = known._replace(stream=linked.stream or known.stream)
         yield from _observation(said, _stream(stream, known), when, options)
     elif isinstance(said.get("Datastreams"), list) or isinstance(said.get("Locations"), list):
         yield from _thing(said, known, when, options)
