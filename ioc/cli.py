@@ -105,7 +105,7 @@ def _run(words: list[str]) -> int:
         return 2
     settings = Settings.from_environment()
     if args.command in BORROWERS:
-        settings = borrowed(settings)
+        settings = borrowed(settings, tell=args.command != "feeds")  # much of feeds needs none
     return int(args.handler(args, settings) or 0)
 
 

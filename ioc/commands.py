@@ -71,7 +71,7 @@ def _register_up(commands: Any) -> None:
     up.add_argument("--port", type=_port, default=8050, metavar="N", help="port of the screens (8050)")
     up.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address of the screens; 0.0.0.0: all")
     up.add_argument("--broker", choices=("auto", "mosquitto", "nats"), default="auto", help="MQTT broker (auto)")
-    up.add_argument("--broker-port", type=_port, default=0, metavar="N", help="fix the broker's port (a free one)")
+    up.add_argument("--broker-port", type=_port, default=0, metavar="N", help="the broker's port (1883, or a free one)")
     up.add_argument("--no-simulate", dest="simulate", action="store_false", help="without the sample city's publishers")
     up.add_argument("--no-backfill", dest="backfill", action="store_false", help="without two weeks of history")
     up.set_defaults(handler=_up)

@@ -37,7 +37,7 @@ def offered(data: DataFolder, settings: Settings) -> Iterator[None]:
         note.unlink(missing_ok=True)
 
 
-def borrowed(settings: Settings) -> Settings:
+def borrowed(settings: Settings, *, tell: bool = True) -> Settings:
     """The settings with the addresses of the one `ioc up` that runs; as they are where there is none, or several."""
     if settings.database_url or settings.broker_url:
         return settings
@@ -45,7 +45,8 @@ def borrowed(settings: Settings) -> Settings:
     if len(running) != 1:
         return settings
     urls = DataFolder(running[0]).read("urls.json")
-    print(f"ioc: using the `ioc up` that runs on {running[0]}", file=sys.stderr)
+    if tell:
+        print(f"ioc: using the `ioc up` that runs on {running[0]}", file=sys.stderr)
     return replace(settings, database_url=str(urls["database_url"]), broker_url=str(urls["broker_url"]))
 
 
