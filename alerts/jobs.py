@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from alerts import metrics
-from alerts.evaluator import Evaluator, aligned
+from alerts.evaluator import aligned
 from ioc.config.types import say
 from ioc.errors import StoreAway
 from ioc.store import database, leader, outbox
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from alerts.compose import Composer
+    from alerts.engine import Outcome
+    from alerts.evaluator import Evaluator, Gap
     from alerts.sender import Sender
     from ioc.config.folder import CityFolder
     from ioc.store.database import Connection
@@ -64,29 +66,36 @@ class Ticker:
     def run(self) -> None:
         started = time.monotonic()
         try:
-            conn = self._link.get()
-            at = aligned(clock(conn))
-            if self._away:
-                self._evaluator.settle(at)
-            self._load(conn, at)
-            outcome = self._evaluator.tick(conn, at)
-            self._away = False
+            with database.translated():
+                outcome = self._tick(self._link.get())
         except StoreAway:
             self._away = True
             self._link.drop()
             raise
-        if outcome is None:
-            return
-        self.last = at
-        metrics.TICK.observe(time.monotonic() - started)
-        metrics.TICKED.set(at.timestamp())
-        metrics.OPENED.inc(outcome.opened)
-        if outcome.errors:
-            metrics.ERRORS.labels("rules").inc(len(outcome.errors))
-        if self._evaluator.gap is not None:
-            gap = self._evaluator.gap
-            log.warning("nothing was evaluated from %s to %s", gap.start, gap.end)
-            self._composer.notice(conn, "system.gap", "system.gap_text", at, start=gap.start, end=gap.end)
+        if outcome is not None:
+            metrics.TICK.observe(time.monotonic() - started)
+            metrics.OPENED.inc(outcome.opened)
+            if outcome.errors:
+                metrics.ERRORS.labels("rules").inc(len(outcome.errors))
+
+    def _tick(self, conn: Connection) -> Outcome | None:
+        at = aligned(clock(conn))
+        if self._away:
+            self._evaluator.settle(at)
+        self._load(conn, at)
+        outcome = self._evaluator.tick(conn, at)
+        self._away = False
+        if outcome is not None:
+            self.last = at
+            metrics.TICKED.set(at.timestamp())
+            if self._evaluator.gap is not None:
+                self._tell_gap(conn, self._evaluator.gap, at)
+        return outcome
+
+    def _tell_gap(self, conn: Connection, gap: Gap, at: datetime) -> None:
+        """What came and went meanwhile will not be mailed: people must know that nobody looked."""
+        log.warning("nothing was evaluated from %s to %s", gap.start, gap.end)
+        self._composer.notice(conn, "system.gap", "system.gap_text", at, start=gap.start, end=gap.end)
 
     def _load(self, conn: Connection, at: datetime) -> None:
         if not self._loaded:
@@ -105,7 +114,8 @@ class Turn:
 
     def run(self) -> None:
         try:
-            self._work(self._link.get())
+            with database.translated():
+                self._work(self._link.get())
         except StoreAway:
             self._link.drop()
             raise

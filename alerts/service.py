@@ -43,6 +43,7 @@ LATE = 4 * EVERY + timedelta(seconds=10)  # without a tick for this long the pro
 _TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0}
 _EVENTS = EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
 log = logging.getLogger(__name__)
+logging.getLogger("apscheduler").setLevel(logging.WARNING)  # a line for each run of each job is no news
 
 
 def run(
@@ -81,7 +82,8 @@ class Service:
     def run(self) -> None:
         while not self._stop.is_set():
             try:
-                with database.connect(self._settings.database_url, name="ioc alerts leader", autocommit=True) as conn:
+                url = self._settings.database_url
+                with database.translated(), database.connect(url, name="ioc alerts leader", autocommit=True) as conn:
                     registry.sync(conn, self.folder)
                     self._candidate(conn)
             except StoreError as error:

@@ -1,0 +1,41 @@
+"""A large city for `ioc bench alerts`: many series, many rules, values that move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ioc.store import queries
+from ioc.store.database import transaction
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ioc.store.database import Connection
+
+
+def fill(conn: Connection, sensors: int, rules: list[dict[str, Any]], at: datetime) -> None:
+    """Ten series a sensor, each with a value, and the rules."""
+    sql = queries.load("bench_alerts")
+    with transaction(conn):
+        conn.execute(sql["registry"], {"sensors": sensors})
+        conn.execute(sql["latest"], {"at": at})
+        conn.execute(sql["readings"])
+        conn.execute(sql["rule"], {"rules": orjson.dumps(rules).decode()})
+
+
+def settle(conn: Connection) -> None:
+    conn.execute(queries.load("bench_alerts")["settle"])
+
+
+def speak(conn: Connection, count: int, turn: int, at: datetime, *, storm: bool = False) -> None:
+    """New values for `count` series; in a storm all of them beyond every level."""
+    conn.execute(queries.load("bench_alerts")["speak"], {"count": count, "turn": turn, "at": at, "storm": storm})
+
+
+def counts(conn: Connection) -> tuple[int, int]:
+    """(pairs watched, alarms open)."""
+    row = conn.execute(queries.load("bench_alerts")["counts"]).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
