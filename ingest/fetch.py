@@ -13,8 +13,11 @@ import zlib
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
+
+import certifi
 
 from ioc.errors import IocError
 
@@ -99,7 +102,11 @@ def _split(url: str) -> SplitResult:
 
 @cache
 def _context() -> ssl.SSLContext:
-    return ssl.create_default_context()
+    """The system's certificate authorities; certifi's where the system has none (a bare container)."""
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile or (paths.capath and any(Path(paths.capath).iterdir())):
+        return ssl.create_default_context()
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 def _connection(parts: SplitResult, seconds: float) -> http.client.HTTPConnection:

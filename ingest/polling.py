@@ -75,7 +75,7 @@ def pulls(folder: CityFolder) -> list[Pull]:
         if feed.http is None or not feed.enabled:
             continue
         faults += [
-            Fault(f"feeds/{key}.toml", place, what, hint) for place, what, hint in _faults(feed.topics, feed.http)
+            Fault(f"feeds/{key}.toml", place, what, hint) for place, what, hint in faults_of(feed.topics, feed.http)
         ]
         found.append(Pull(key, feed.topics[0], feed.http))
     if faults:
@@ -83,7 +83,8 @@ def pulls(folder: CityFolder) -> list[Pull]:
     return found
 
 
-def _faults(topics: list[str], http: Http) -> Iterable[tuple[str, str, str]]:
+def faults_of(topics: list[str], http: Http) -> Iterable[tuple[str, str, str]]:
+    """What is wrong with a pulled feed: (place in the file, what, hint)."""
     if len(topics) != 1 or any(sign in topics[0] for sign in "+#{"):
         yield "topic", "a pulled feed needs one topic without wildcards", "the bridge publishes to it"
     parts = urlsplit(http.url)

@@ -50,8 +50,15 @@ def _contents(city: CityFolder) -> str:
 
 
 def _check_feed(key: str, city: CityFolder) -> list[Complaint]:
-    """Whether the format exists and accepts the feed's options."""
-    return _check_part("ingest.formats", "format", city.feeds[key].format, city.feeds[key].options, compiles=True)
+    """Whether the format exists and accepts the feed's options, and whether a pulled feed can be pulled."""
+    feed = city.feeds[key]
+    found = _check_part("ingest.formats", "format", feed.format, feed.options, compiles=True)
+    if feed.http is not None:
+        from ingest.polling import faults_of
+
+        faults = faults_of(feed.topics[:1], feed.http)  # the topic itself is checked with all the others
+        found += [(tuple(place.split(".")), what, hint) for place, what, hint in faults if place != "topic"]
+    return found
 
 
 def _check_rule(key: str, city: CityFolder) -> list[Complaint]:
