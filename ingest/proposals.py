@@ -59,6 +59,8 @@ class Proposer:
             self.close()
         except StoreError as error:
             log.warning("no proposals: %s", error)
+        except Exception:  # it looks at what strangers sent, in the thread that looks after the folder
+            log.exception("no proposals: a message that nobody thought of")
 
     def close(self) -> None:
         if self._conn is not None:

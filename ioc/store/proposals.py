@@ -79,7 +79,7 @@ def save(conn: Connection, rows: Sequence[dict[str, Any]], feeds: Collection[str
 
     Each: key, topics, format, toml, confidence, outcome, reasons, samples, messages.
     """
-    said = {"rows": orjson.dumps(list(rows)).decode(), "feeds": list(feeds)}
+    said = {"rows": _json(list(rows)), "feeds": list(feeds)}
     conn.execute(_sql("save"), said)
     conn.execute(_sql("forget"), {"most": most})
 
@@ -92,13 +92,26 @@ def take(conn: Connection) -> Asked | None:
 
 def answer(conn: Connection, proposal: int, state: State, result: dict[str, Any]) -> None:
     """What came of a request."""
-    said = {"id": proposal, "state": state, "result": orjson.dumps(result).decode().replace("\\u0000", "")}
+    said = {"id": proposal, "state": state, "result": _json(result)}
     conn.execute(_sql("answer"), said)
 
 
 def settle(conn: Connection, feeds: Collection[str]) -> list[int]:
     """Accepted proposals whose feed is in the folder by now: they are live, and this ingester replays for them."""
     return [row[0] for row in conn.execute(_sql("settle"), {"feeds": list(feeds)})]
+
+
+def _json(value: Any) -> str:
+    """JSON that PostgreSQL takes: payloads may hold zero characters, jsonb may not."""
+    return orjson.dumps(_clean(value)).decode()
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, dict):
+        return {_clean(key): _clean(inner) for key, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _sql(name: str) -> bytes:

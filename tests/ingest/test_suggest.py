@@ -261,6 +261,28 @@ def test_what_a_person_did_is_not_overwritten(conn, folder):
     assert second.key == "mine"
 
 
+HOSTILE = [
+    ("", b"\x00"), ("/", b"{}"), ("//" * 50, b"[]"), ("{x}/+y", b'{"a": 1}'), ("a\nb", b'{"a\\u0000b": 1, "ts\\u0000": 5}'), ("n", b"[" * 900 + b"]" * 900),
+    ("deep", b'{"a":' * 500 + b"1" + b"}" * 500), ("keys", json.dumps({f"k{n}": n for n in range(3000)}).encode()), ("x/\U0001f600", b'{"\xf0\x9f\x98\x80": 1}'),
+    ("quote", b'{"a\\"b": 1, "c]d": {"e.f": 2}, "": 3}'), ("csv", b"a,b\n1\n,,,,\n"), ("csv2", b'a;"b\n1;2\n'), ("nul", b'{"v": "\\u0000\\u0000"}'), ("big", b'{"v": 1e999, "w": -1e308}'),
+    ("mixed", b'[1, {"id": 1}, null, [2]]'), ("arr", b'{"values": [{"id": null, "value": {}}, {"value": 1}]}'), ("time", b'{"ts": 1e300, "value": "x", "lat": "x", "lon": []}'),
+]  # fmt: skip
+
+
+def test_hostile_messages_are_proposed_or_not_but_never_in_the_way(conn, folder):
+    for topic, payload in HOSTILE:
+        suggest([Sample(topic, payload)], folder, NOW)
+    keep(conn, *HOSTILE, ("q/a1", {"pm25": 3}))
+    proposing.propose_unclaimed(conn, folder, NOW)
+    made = proposals.listed(conn)
+    assert any(p.topics == ["q/{sensor}"] for p in made)
+    for proposal in made:
+        assert tomllib.loads(proposal.toml)["format"]
+        proposals.ask(conn, proposal.id, "dry_run", key=proposal.key, toml=proposal.toml)
+    proposing.answer_requests(conn, folder, NOW)
+    assert {p.request for p in proposals.listed(conn)} == {None}
+
+
 def test_a_scanner_fills_nothing(conn, folder):
     keep(conn, *[(f"scan{n}/x/{n}", {f"k{n}": 1}) for n in range(300)])
     proposing.propose_unclaimed(conn, folder, NOW)
