@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sample_feeds.build_sensors import sensors
+from sample_feeds.lines import rounded
 
 HERE = Path(__file__).parent
 CITY = HERE / "soc_trang"
@@ -68,11 +69,15 @@ def basemap(drawn: dict[str, Any]) -> list[dict[str, Any]]:
     """Water below roads below places, in drawing order."""
     from shapely import LineString, Point, Polygon
 
-    found = []
+    found, water = [], Polygon()
     for shape in drawn["shape"]:
         properties = {k: shape[k] for k in ("layer", "name", "ref") if k in shape}
-        holes = [shape["hole"]] if "hole" in shape else []
-        drawing = LineString(shape["line"]) if "line" in shape else Polygon(shape["polygon"], holes)
+        if "line" in shape:  # canals are straight, here more than anywhere
+            drawing = LineString(shape["line"] if shape["layer"] == "canal" else rounded(shape["line"]))
+        else:
+            holes = [rounded(shape["hole"], closed=True)] if "hole" in shape else []
+            drawing = Polygon(rounded(shape["polygon"], closed=True), holes).difference(water)
+            water = water.union(drawing)  # what is drawn twice would show darker
         found.append(_feature(properties, drawing))
     streets = [
         _feature({"layer": "road", "name": s["name"], "ref": "street"}, LineString(s["line"])) for s in drawn["street"]
@@ -87,8 +92,8 @@ def _feature(properties: dict[str, Any], drawing: Any) -> dict[str, Any]:
     from shapely import set_precision
     from shapely.geometry import mapping
 
-    rounded = set_precision(drawing, 1e-5, mode="pointwise")
-    return {"type": "Feature", "properties": properties, "geometry": mapping(rounded)}
+    exact = set_precision(drawing, 1e-5, mode="pointwise")
+    return {"type": "Feature", "properties": properties, "geometry": mapping(exact)}
 
 
 def _write(path: Path, features: list[dict[str, Any]]) -> None:

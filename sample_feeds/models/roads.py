@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sample_feeds.chance import curve, read, uniform, wobble
+from sample_feeds.lines import rounded
 from sample_feeds.world import hour, weekday
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def routes() -> dict[str, Route]:
 
     file = Path(__file__).parent.parent / "geography" / "shapes.toml"
     drawn = tomllib.loads(file.read_text(encoding="utf-8"))["route"]
-    return {r["number"]: _route(np.array(r["line"], dtype=np.float64)) for r in drawn}
+    return {r["number"]: _route(np.array(rounded(r["line"]), dtype=np.float64)) for r in drawn}
 
 
 def _route(line: Floats) -> Route:
