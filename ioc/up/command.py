@@ -14,6 +14,7 @@ from ioc.up.folder import DataFolder, default
 from ioc.up.plan import Plan, Wishes
 from ioc.up.screen import Screen
 from ioc.up.supervisor import TICK, Stopped, Supervisor
+from ioc.watch import Watch
 
 if TYPE_CHECKING:
     import argparse
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ioc.settings import Settings
     from ioc.up.child import Child
 
+_LOOK = 2.0  # seconds between looks at the city folder
 _SLOW = 45.0  # seconds after which a part that is not ready is named
 
 
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace, settings: Settings, sample: Path) -> int:
         folder = (source if args.folder else before.own_copy(source, data)).resolve()
         simulate = args.simulate and city.get("key") == before.city_toml(sample).get("key")
         wishes = Wishes(city=folder, host=args.host, port=args.port, broker=args.broker, broker_port=args.broker_port,
-                        simulate=simulate, bridge=before.pulls(folder))  # fmt: skip
+                        simulate=simulate)  # fmt: skip
         screen = Screen()
         screen.title(before.city_name(city), folder, data.path)
         if survivors:
@@ -56,7 +58,9 @@ class _Run:
         self._plan, self._data, self._screen = plan, data, screen
         self._keeper = Supervisor(data, screen.news)
         self._waiting: list[Child] = []  # started, and not yet ready
-        self._started = 0.0
+        self._began: dict[str, float] = {}  # when each part was first waited for
+        self._folder, self._bridged = Watch(plan.city), before.pulls(plan.city)
+        self._next_look = 0.0
         self._history: Child | None = None
         self._history_began = 0.0
         self._wants_history = backfill and data.read("backfill.json").get("state") != "done"
@@ -70,6 +74,7 @@ class _Run:
                     self._keeper.turn(TICK)
                     self._announce()
                     self._follow_history()
+                    self._follow_folder()
         except Stopped:
             return 0
         finally:
@@ -86,23 +91,23 @@ class _Run:
             if self._plan.postgres:
                 self._plan.postgres.make_database()
             _child_command(self._plan.migrate(), self._plan.settings.environment())
-        self._started = time.monotonic()
-        self._waiting = [self._keeper.start(s) for s in (*self._plan.services(), *self._plan.publishers())]
+        specs = [*self._plan.services(), *self._plan.publishers(), *([self._plan.bridge()] if self._bridged else [])]
+        self._waiting = [self._keeper.start(spec) for spec in specs]
 
     def _announce(self) -> None:
         """Show each part as it gets ready; a slow or broken one does not keep the others from being used."""
-        seconds = time.monotonic() - self._started
-        for child in [c for c in self._waiting if c.was_ready or c.spec.ready()]:
-            child.was_ready = True
-            self._waiting.remove(child)
-            self._screen.done(child.spec.name, child.spec.where, seconds)
-            if child.spec.name == "dashboards":
-                self._screen.address(self._plan.settings.base_url, self._plan.shown_password)
-        if self._waiting and seconds > _SLOW:
-            for child in self._waiting:
+        for child in list(self._waiting):
+            seconds = time.monotonic() - self._began.setdefault(child.spec.name, time.monotonic())
+            if child.was_ready or child.spec.ready():
+                self._screen.done(child.spec.name, child.spec.where, seconds)
+                if child.spec.name == "dashboards":
+                    self._screen.address(self._plan.settings.base_url, self._plan.shown_password)
+            elif seconds > _SLOW:
                 self._screen.slow(child.spec.name, child.spec.log)
-                child.was_ready = True  # from now on it is only tended
-            self._waiting.clear()
+            else:
+                continue
+            child.was_ready = True  # from now on it is only tended
+            self._waiting.remove(child)
 
     def _follow_history(self) -> None:
         """Start the history once the live parts stand, and show how far it is."""
@@ -116,6 +121,15 @@ class _Run:
             return
         self._wants_history = False
         self._screen.history_done(time.monotonic() - self._history_began, int(progress.get("readings", 0)))
+
+    def _follow_folder(self) -> None:
+        """Start the bridge once a feed of the folder is pulled over HTTP; the parts follow the folder themselves."""
+        if self._bridged or time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + _LOOK
+        if self._folder.changed() and before.pulls(self._plan.city):
+            self._bridged = True
+            self._waiting.append(self._keeper.start(self._plan.bridge()))
 
     def _stop(self) -> None:
         self._screen.pause()

@@ -35,7 +35,6 @@ class Wishes:
     broker: str = "auto"
     broker_port: int = 0
     simulate: bool = True
-    bridge: bool = False
 
 
 class Plan:
@@ -62,6 +61,10 @@ class Plan:
         data.write("machine.json", self._memory)
         (data.path / "machine.json").chmod(0o600)  # the database's password and the signing secret
 
+    @property
+    def city(self) -> Path:
+        return self._wishes.city
+
     def infrastructure(self) -> list[Spec]:
         """The database and the broker, where they are ours."""
         return [spec for spec in (self._database_spec(), self._broker_spec()) if spec]
@@ -75,8 +78,14 @@ class Plan:
         return found
 
     def publishers(self) -> list[Spec]:
-        wanted = {"simulate": self._wishes.simulate, "bridge": self._wishes.bridge}
-        return [self._part(n, [n, str(self._wishes.city)], rank=PUBLISHERS) for n, yes in wanted.items() if yes]
+        return [self._publisher("simulate")] if self._wishes.simulate else []
+
+    def bridge(self) -> Spec:
+        """Polls the feeds that come by HTTP; wanted where there are any."""
+        return self._publisher("bridge")
+
+    def _publisher(self, name: str) -> Spec:
+        return self._part(name, [name, str(self._wishes.city)], rank=PUBLISHERS)
 
     def backfill(self) -> Spec:
         """Two weeks of history, at low priority, once."""

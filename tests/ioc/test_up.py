@@ -312,3 +312,11 @@ def test_a_log_stays_bounded_and_keeps_the_one_before(data, monkeypatch):
     child.trim_log()
     assert child.spec.log.stat().st_size == 0
     assert (data.logs / "chatty.1.log").stat().st_size == 1800
+
+
+def test_a_bridge_is_wanted_where_a_feed_is_pulled_also_beside_a_broken_file(tmp_path):
+    (tmp_path / "feeds").mkdir()
+    (tmp_path / "feeds" / "a.toml").write_text("name = [")
+    assert not before.pulls(tmp_path)
+    (tmp_path / "feeds" / "b.toml").write_text('name = "x"\n[http]\nurl = "http://h"\n')
+    assert before.pulls(tmp_path)
