@@ -23,7 +23,7 @@ def register(commands: Any) -> None:
     check = feeds.add_parser("check", help="show message by message what a feed would store, and what not and why")
     check.add_argument("feed", metavar="FEED", help="feed file (feeds/NAME.toml), or a feed's name with --city")
     check.add_argument("--sample", type=Path, required=True, metavar="FILE",
-                       help="messages: JSON lines, the output of mosquitto_sub -v, or one payload; also .gz")  # fmt: skip
+                       help="messages: JSON lines, output of mosquitto_sub -v, or one payload; also .gz")  # fmt: skip
     check.add_argument("--city", type=Path, metavar="FOLDER", help="city folder: its metrics, units and zone")
     check.add_argument("--topic", default="", metavar="T", help="topic of payloads that come without one")
     check.add_argument("--show", type=int, default=50, metavar="N", help="messages shown one by one (50)")
@@ -37,7 +37,9 @@ def _register_suggest(feeds: Any) -> None:
     suggest.add_argument("--listen", type=float, metavar="SECONDS", help="listen on the broker instead")
     suggest.add_argument("--topic", default="", metavar="FILTER", help="what to listen to (#); of a file: its topic")
     suggest.add_argument("--city", type=Path, metavar="FOLDER", help="city folder: its metrics, units and zone")
-    suggest.add_argument("--save", type=Path, metavar="FOLDER", help="write the feed files into this folder")
+    suggest.add_argument(
+        "--save", type=Path, metavar="FOLDER", help="write the feed files into this folder (a city folder's feeds/)"
+    )
     suggest.set_defaults(handler=_suggest)
 
 

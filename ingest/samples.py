@@ -36,7 +36,8 @@ class Sample(NamedTuple):
 def read(file: Path, topic: str = "") -> list[Sample]:
     """Every message of the file. Raises IocError that says what is wrong with it."""
     try:
-        data = gzip.open(file).read(LARGEST + 1) if file.suffix == ".gz" else file.read_bytes()
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
+            data = opened.read(LARGEST + 1)
     except (OSError, EOFError) as error:
         raise IocError(f"{file} cannot be read: {error}") from error
     if len(data) > LARGEST:

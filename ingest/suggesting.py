@@ -51,9 +51,10 @@ def _show(proposal: Proposal) -> None:
 
 
 def _save(proposal: Proposal, args: argparse.Namespace) -> None:
-    target = args.save / f"{proposal.key}.toml"
+    home = args.save / "feeds" if (args.save / "city.toml").is_file() else args.save
+    target = home / f"{proposal.key}.toml"
     if target.exists():
         raise IocError(f"{target} is there already; remove it or choose another folder")
-    args.save.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     target.write_text(proposal.toml, encoding="utf-8")
     print(f"saved {target}\n")

@@ -48,6 +48,12 @@ def walker(paths: list[str]) -> Callable[[Any], Iterator[Scope]]:
     return walk
 
 
+def present(paths: list[str]) -> Callable[[Any], bool]:
+    """Whether any of the paths leads somewhere, be it to an empty list: nowhere is another kind of message."""
+    heads = [_levels(path)[0][0] for path in paths]
+    return lambda data: any(get(data) is not None for get in heads)
+
+
 def _levels(path: str) -> list[tuple[Callable[[Any], Any], bool]]:
     """(where, whether an object's values are walked), one a level."""
     found = re.split(r"(\[\]|(?:^|\.)\*(?=$|\.|\[))", path)

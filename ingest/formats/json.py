@@ -20,7 +20,7 @@ from ingest import times
 from ingest.formats._json_parts import Value
 from ingest.formats._mapping import Mapping, builders
 from ingest.formats._read import json_data
-from ingest.formats._scope import filters, walker
+from ingest.formats._scope import filters, present, walker
 from ingest.formats._values import plain, read_time, text
 from ingest.paths import getter, steps
 from ioc.errors import DecodeError, Ignored
@@ -43,13 +43,15 @@ def compile(options: Options) -> Decode:  # noqa: A001  the contract's name
     build = builders(options, when)
     if (fast := _flat(options, when)) is not None:
         return fast
-    walk = walker([options.records] if isinstance(options.records, str) else options.records)
-    wanted = filters(options.where)
+    paths = [options.records] if isinstance(options.records, str) else options.records
+    walk, there, wanted = walker(paths), present(paths), filters(options.where)
 
     def decode(payload: bytes, _: Segments) -> Iterable[Record]:
         data = json_data(payload)
         scopes = [scope for scope in walk(data) if wanted(scope)]
         if not scopes:
+            if not there(data):
+                raise DecodeError("no_records", f"nothing at {', '.join(paths)}; there is {_keys(data)}")
             raise Ignored("no_records")
         return [record for scope in scopes for make in build for record in make(scope)]
 
@@ -130,5 +132,8 @@ def _nothing(data: Any, wanted: list[str]) -> list[Record]:
     """No value at all: nulls are that, but a message with none of the keys is of another shape, and must be seen."""
     if isinstance(data, dict) and any(key in data for key in wanted):
         return []
-    keys = ", ".join(map(str, list(data)[:20])) if isinstance(data, dict) else type(data).__name__
-    raise DecodeError("no_values", f"none of {', '.join(wanted)} is there, but {keys}")
+    raise DecodeError("no_values", f"none of {', '.join(wanted)} is there, but {_keys(data)}")
+
+
+def _keys(data: Any) -> str:
+    return ", ".join(map(str, list(data)[:20])) if isinstance(data, dict) else type(data).__name__

@@ -174,6 +174,12 @@ def test_the_command_saves_what_it_proposes(tmp_path, capsys):
     assert cli.main(["feeds", "check", str(saved), "--sample", str(file)]) == 0
     assert cli.main(["feeds", "suggest", str(file), "--save", str(tmp_path / "feeds")]) == 1
     assert "is there already" in capsys.readouterr().err
+    (tmp_path / "city.toml").write_text(
+        'key = "c"\nname = "C"\nzone = "UTC"\n[map]\ncenter = [0, 0]\n', encoding="utf-8"
+    )
+    saved.unlink()
+    assert cli.main(["feeds", "suggest", str(file), "--city", str(tmp_path), "--save", str(tmp_path)]) == 0
+    assert saved.is_file()
 
 
 @pytest.mark.mosquitto
