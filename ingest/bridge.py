@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ingest.bridge_metrics import Metrics
+from ingest import bridge_metrics
 from ingest.polling import Poller, pulls
 from ingest.publish import Publisher
 from ioc import watch
@@ -44,7 +44,7 @@ def run(folder: Path, settings: Settings, stop: threading.Event, health: Health)
                 raise BrokerError(f"the broker does not take the topic {topic!r}")
             publisher.wait(_ACKNOWLEDGED)
 
-    poller = Poller(send, lambda: publisher.connected, Metrics())
+    poller = Poller(send, lambda: publisher.connected, bridge_metrics.of_this_process())
     poller.use(wanted)
     log.info("%d feeds to poll", len(wanted))
     try:
