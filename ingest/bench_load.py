@@ -1,4 +1,4 @@
-"""The bench's publisher: a process of its own that writes pre-encoded PUBLISH packets to a socket and counts PUBACKs."""
+"""The bench's publisher: a process that writes pre-encoded PUBLISH packets to a socket and counts PUBACKs."""
 
 from __future__ import annotations
 

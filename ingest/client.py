@@ -1,10 +1,8 @@
-"""MQTT packets in, messages out, acknowledgements back: the one importer of paho.
+"""MQTT in and acknowledgements out: a subscriber whose session the broker keeps.
 
-paho connects, subscribes, keeps the connection alive and reconnects; a `Wire` between it and its socket takes the
-PUBLISH packets out of the stream and writes PUBACKs in bulk. paho reads a packet's head byte by byte and sends every
-PUBACK in a system call of its own, 21 µs a message; in bulk it is under 3 µs, and the rest of MQTT stays paho's.
-
-One thread calls `poll`; `ack` may be called by any. A message is acknowledged only on the connection it came by.
+paho connects, subscribes, keeps the connection alive and ends it; a `Wire` between it and its socket takes the
+messages. One thread calls `poll`; `ack` and `wake` may be called by any. A message is acknowledged only on the
+connection it came by.
 """
 
 from __future__ import annotations
@@ -16,252 +14,25 @@ import ssl
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ioc.errors import BrokerError
+from ingest.address import Address, WiredClient, make, tls_context
+from ingest.wire import LARGEST, Message, Wire, pubacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ioc.records import Micros
     from ioc.settings import Settings
 
 log = logging.getLogger(__name__)
 
 WINDOW = 8_192  # unacknowledged messages an MQTT 5 broker may send us; others have their own limit
-CHUNK = 262_144  # bytes taken from the socket at once
-LARGEST = 1_048_576  # bytes of a payload; a larger one is counted and quarantined by its beginning
-_HEAD_KEPT = 65_536  # bytes kept of a payload that is too large
 _SLOWEST_RETRY = 15.0  # seconds between attempts to connect
-
-
-class Message(NamedTuple):
-    """One PUBLISH. size: of the whole payload; larger than `len(payload)` only where it was too large to take."""
-
-    topic: bytes
-    payload: bytes
-    mid: int  # 0 for QoS 0
-    dup: bool
-    retain: bool
-    received: Micros
-    connection: int  # the how-manieth connection brought it
-    size: int
-
-
-class Wire:
-    """A socket for paho that keeps PUBLISH packets for itself. Not for more than one thread."""
-
-    def __init__(self, sock: socket.socket, connection: int, *, properties: bool) -> None:
-        self.sock = sock
-        self.connection = connection
-        self.messages: list[Message] = []
-        self.out = bytearray()
-        self._properties = properties  # MQTT 5 has a block of them before the payload
-        self._raw = bytearray()
-        self._rest = bytearray()  # packets that are paho's
-        self._skip = 0  # bytes still to come of a packet that is too large
-        self._ended = False
-        self._last: Micros = 0
-
-    def fill(self) -> None:
-        """Take what the socket has, and sort it. An end of the stream is told to paho when it reads."""
-        try:
-            data = self.sock.recv(CHUNK)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._ended = True
-            return
-        self._raw += data
-        self._sort()
-
-    def _sort(self) -> None:
-        raw, at, end = bytes(self._raw), 0, len(self._raw)
-        received = max(time.time_ns() // 1000, self._last + 1)
-        if self._skip:
-            at = min(self._skip, end)
-            self._skip -= at
-        while end - at >= 2:
-            length, body = raw[at + 1], at + 2
-            if length > 127:
-                found = _long_length(raw, at + 1)
-                if found is None:
-                    break
-                length, body = found
-            after = body + length
-            if after > end and length <= LARGEST + 70_000:
-                break
-            if raw[at] & 0xF0 == 0x30:
-                if end - body < min(length, _HEAD_KEPT + 70_000):
-                    break  # of a packet that is too large the beginning is enough
-                self.messages.append(self._publish(raw, raw[at], body, after, received))
-                received += (
-                    1  # two messages never arrive at one moment: without times of their own they would be one reading
-                )
-                self._skip = max(after - end, 0)
-            else:
-                self._rest += raw[at:after]
-            at = min(after, end)
-        self._last = received
-        del self._raw[:at]
-
-    def _publish(self, raw: bytes, head: int, at: int, end: int, received: Micros) -> Message:
-        topic_end = at + 2 + (raw[at] << 8 | raw[at + 1])
-        topic, at, mid = raw[at + 2 : topic_end], topic_end, 0
-        if head & 0x06:
-            mid = raw[at] << 8 | raw[at + 1]
-            at += 2
-        if self._properties:
-            length, at = (raw[at], at + 1) if raw[at] < 128 else _long_length(raw, at) or (0, at)
-            at += length
-        size = end - at
-        payload = raw[at:end] if size <= LARGEST else raw[at : at + _HEAD_KEPT]
-        return Message(topic, payload, mid, bool(head & 8), bool(head & 1), received, self.connection, size)
-
-    def pending(self) -> bool:
-        """Whether bytes wait that `select` cannot see: TLS decrypts a record at a time."""
-        return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
-
-    def fail(self) -> None:
-        """The socket is of no use: paho finds out when it reads."""
-        self._ended = True
-
-    def flush(self) -> None:
-        """Write what the socket takes. Raises OSError when it is closed."""
-        while self.out:
-            try:
-                sent = self.sock.send(self.out)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return
-            del self.out[:sent]
-
-    # What paho calls.
-
-    def recv(self, count: int) -> bytes:
-        if not self._rest:
-            if self._ended:
-                return b""
-            raise BlockingIOError
-        data = bytes(self._rest[:count])
-        del self._rest[:count]
-        return data
-
-    @property
-    def has_control(self) -> bool:
-        """Whether there is something for paho to read."""
-        return bool(self._rest) or self._ended
-
-    def send(self, data: bytes) -> int:
-        """Takes whole packets, so that ours and paho's never mix."""
-        self.out += data
-        return len(data)
-
-    def close(self) -> None:
-        self.sock.close()
-
-    def fileno(self) -> int:
-        return self.sock.fileno()
-
-    def setblocking(self, flag: bool) -> None:
-        self.sock.setblocking(flag)
-
-
-def _long_length(raw: bytes, at: int) -> tuple[int, int] | None:
-    """(value, where it ends) of MQTT's variable length at `at`; None while bytes are missing."""
-    value = 0
-    for shift, byte in enumerate(raw[at : at + 4]):
-        value |= (byte & 127) << 7 * shift
-        if byte < 128:
-            return value, at + shift + 1
-    return None
-
-
-def pubacks(mids: Sequence[int]) -> bytes:
-    """The PUBACK packets of many messages."""
-    packets = np.empty(len(mids), dtype=[("head", ">u2"), ("mid", ">u2")])
-    packets["head"] = 0x4002
-    packets["mid"] = mids
-    return packets.tobytes()
-
-
-class _Paho(paho.Client):
-    """paho with our wire in place of its socket."""
-
-    wires = 0
-
-    def _create_socket(self) -> Any:
-        sock: Any = super()._create_socket()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.wires += 1
-        return Wire(sock, self.wires, properties=self.protocol == paho.MQTTv5)
-
-
-class Address(NamedTuple):
-    """Where the broker is: mqtt[s]://user:password@host:port[?protocol=5&keepalive=30]."""
-
-    host: str
-    port: int
-    tls: bool
-    user: str | None
-    password: str | None
-    protocol: int  # 5, 4 (MQTT 3.1.1), or 0: try 5 first
-    keepalive: int = 30  # seconds; a silent connection is given up after twice that
-
-    @classmethod
-    def parse(cls, url: str) -> Address:
-        """Raises BrokerError."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise BrokerError(
-                f"not a broker address: write mqtt://host:1883 or mqtts://host:8883, not {parts.scheme}://"
-            )
-        wanted = parse_qs(parts.query).get("protocol", ["auto"])[0]
-        protocols = {"auto": 0, "5": paho.MQTTv5, "3.1.1": paho.MQTTv311}
-        if wanted not in protocols:
-            raise BrokerError(f"protocol={wanted} in the broker's address: write 5 or 3.1.1, or leave it out")
-        tls = parts.scheme == "mqtts"
-        user, password = (unquote(p) if p is not None else None for p in (parts.username, parts.password))
-        port = parts.port or (8883 if tls else 1883)
-        keepalive = int(parse_qs(parts.query).get("keepalive", ["30"])[0])
-        return cls(parts.hostname, port, tls, user, password, protocols[wanted], keepalive)
-
-
-def make(settings: Settings, client_id: str, *, protocol: int, session: bool) -> paho.Client:
-    """A paho client, not connected. session: the broker keeps what we have not acknowledged. Raises BrokerError."""
-    address = Address.parse(settings.broker_url)
-    clean = None if protocol == paho.MQTTv5 else not session
-    client = _Paho(
-        CallbackAPIVersion.VERSION2,
-        client_id,
-        clean_session=clean,
-        protocol=MQTTProtocolVersion(protocol),
-        manual_ack=True,
-    )
-    client.connect_timeout = 5.0
-    client.username_pw_set(address.user, address.password)
-    if address.tls:
-        client.tls_set_context(tls_context(settings))
-    return client
-
-
-def tls_context(settings: Settings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.broker_ca or None)
-        if settings.broker_cert:
-            context.load_cert_chain(settings.broker_cert, settings.broker_key or None)
-    except (OSError, ssl.SSLError) as error:
-        raise BrokerError(f"IOC_BROKER_CA, _CERT or _KEY cannot be used: {error}") from error
-    return context
 
 
 class Client:
@@ -287,7 +58,7 @@ class Client:
         self._wake_write.setblocking(False)
         self._retry_at, self._retry_after = 0.0, 0.25
         self._protocol = self._address.protocol or paho.MQTTv5
-        self._client: paho.Client | None = None
+        self._client: WiredClient | None = None
         self.subscribed = False  # whether the broker confirmed a subscription since the start
         self._closing = False
         self._leaving: set[str] = set()
@@ -402,8 +173,7 @@ class Client:
             self._client.on_connect = self._on_connect
             self._client.on_disconnect = self._on_disconnect
             self._client.on_subscribe = self._on_subscribe
-            if isinstance(self._client, _Paho):
-                self._client.wires = self.connections
+            self._client.wires = self.connections
         if self.speaks_5:
             self._client.connect(
                 self._address.host,
@@ -414,7 +184,7 @@ class Client:
             )
         else:
             self._client.connect(self._address.host, self._address.port, self._address.keepalive)
-        self.connections = self._client.wires if isinstance(self._client, _Paho) else 0
+        self.connections = self._client.wires
 
     def _on_connect(self, _client: Any, _data: Any, flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
@@ -487,3 +257,6 @@ def _session() -> Properties:
     properties.SessionExpiryInterval = 0xFFFF_FFFF  # never: an ingester may be away for a week
     properties.ReceiveMaximum = WINDOW
     return properties
+
+
+__all__ = ["LARGEST", "Address", "Client", "Message", "Wire", "make", "pubacks", "tls_context"]

@@ -85,9 +85,7 @@ def _replay_quarantine(args: argparse.Namespace, settings: Settings) -> int:
 
     settings.require("database_url")
     found = quarantine.replay_quarantine(folder.load(args.folder), settings.database_url, args.feed)
-    print(
-        f"{found.tried} tried: {found.stored} stored, {found.duplicate} were there already, {found.left} still not usable"
-    )
+    print(f"{found.tried} tried: {found.stored} stored, {found.duplicate} were there already, {found.left} are left")
     for reason, count in found.reasons.most_common():
         print(f"  {count} {reason}")
     return 0

@@ -6,13 +6,12 @@ renames, units, texts to numbers, constants, the arrival time, retained messages
 
 from __future__ import annotations
 
-import zlib
-from collections import Counter
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ingest import formats, topics
+from ingest import formats, topics, values
 from ingest.batch import Place
+from ingest.flood import Flood
 from ingest.names import Namer, clean
 from ingest.registry import Sensor, Slot
 from ingest.units import UnitError, conversion, known
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from ioc.records import Micros, Record
 
 LARGEST_PAYLOAD = 1_048_576  # bytes as received
-LARGEST_UNPACKED = 8_388_608  # bytes after gunzip: a bomb stops here
 _MOST_SLOT_KEYS = 500_000  # spellings remembered for a feed
 _MOST_METRICS = 1_000  # a payload of random keys cannot fill the registry
 _INFINITY = float("inf")
@@ -60,13 +58,12 @@ class CompiledFeed:
         self._relative = formats.RELATIVE_BELOW if getattr(module, "RELATIVE_TIMES", False) else None
         own = [s.key for s in folder.sensors.values() if s.feed == key]
         self._namer = Namer(feed.sensor, feed.prefix, own)
-        self._states = {k.casefold(): v for k, v in feed.states.items()}
+        self._texts: dict[str, dict[str, float]] = {}  # metric -> text -> number
         self._sentinels = frozenset(feed.sentinels)
         self._oldest = int(datetime.combine(feed.oldest, time(), UTC).timestamp()) * 1_000_000
         self._slots: dict[tuple[str, str | None, str, str | None], int] = {}
         self._metrics: set[str] = set()
-        self._most_a_minute = _flood_limit(feed)
-        self._minute, self._spoke = 0, Counter[int]()
+        self._flood = Flood(feed)
         for metric, unit in feed.units.items():
             self._conversion(metric, unit)
 
@@ -81,38 +78,47 @@ class CompiledFeed:
         """
         if message.retain and self._feed.retained == "ignore":
             raise Ignored("retained")
-        began, slots, sentinels = len(batch.slot), self._slots, self._sentinels
-        hint, arrived = route.hint, False
-        for record in self._decode(_unpacked(message), route.segments):
-            if record.__class__ is not Measurement:
+        if message.size > LARGEST_PAYLOAD:
+            raise DecodeError("too_large", f"{message.size} bytes; at most {LARGEST_PAYLOAD} are taken")
+        began, arrived = len(batch.slot), False
+        for record in self._decode(values.unpacked(message.payload), route.segments):
+            if record.__class__ is Measurement:
+                arrived |= self._take_reading(record, message.retain, route, batch, received)
+            else:
                 arrived |= self._take_other(record, route, batch, received)
-                continue
-            metric, value, sensor, when, unit = record
-            slot = slots.get((hint, sensor, metric, unit))
-            if slot is None:
-                slot = self._new_slot(route, record)
-            if slot < 0:
-                batch.dropped.append((len(batch), _DROPS[-slot]))
-                continue
-            if value.__class__ is not float:
-                value = self._number(value, slot)
-            if value.__class__ is str or value in sentinels:
-                batch.dropped.append((len(batch), value if value.__class__ is str else "sentinel"))
-                continue
-            if when is None or (self._relative and when < self._relative):
-                if message.retain and self._was_there(slot):  # of unknown age: it must not pass for news
-                    batch.dropped.append((len(batch), "retained_without_time"))
-                    continue
-                arrived = True
-                when = received + (when or 0)
-            batch.slot.append(slot)
-            batch.time.append(when)
-            batch.value.append(value)  # type: ignore[arg-type]
         if self._feed.constants:
             self._add_constants(began, batch)
-        if self._most_a_minute and len(batch.slot) > began:
-            self._refuse_flood(batch, batch.slot[began], received)
+        if len(batch.slot) > began and self._flood.is_over(self._registry.slots[batch.slot[began]].sensor, received):
+            batch.floods[batch.slot[began]] += 1
+            raise Ignored("flood")
         return arrived
+
+    def _take_reading(self, record: Measurement, retained: bool, route: Route, batch: Batch, received: Micros) -> bool:
+        """One value, as fast as can be: what depends on sensor, metric and unit was worked out once, for the slot."""
+        metric, value, sensor, when, unit = record
+        slot = self._slots.get((route.hint, sensor, metric, unit))
+        if slot is None:
+            slot = self._new_slot(route, record)
+        if value.__class__ is not float and slot >= 0:
+            value = self._number(value, slot)
+        arrived = when is None or (self._relative is not None and when < self._relative)
+        if why := self._why_not(slot, value, unknown_age=retained and arrived):
+            batch.dropped.append((len(batch), why))
+            return False
+        batch.slot.append(slot)
+        batch.time.append(received + (when or 0) if arrived else when)  # type: ignore[arg-type]
+        batch.value.append(value)  # type: ignore[arg-type]
+        return arrived
+
+    def _why_not(self, slot: int, value: Any, *, unknown_age: bool) -> str:
+        """Why a value is dropped; empty when it is not."""
+        if slot < 0:
+            return _DROPS[-slot]
+        if value.__class__ is str:
+            return str(value)
+        if value in self._sentinels:
+            return "sentinel"
+        return "retained_without_time" if unknown_age and self._was_there(slot) else ""
 
     # Once a new kind of reading.
 
@@ -125,14 +131,9 @@ class CompiledFeed:
 
     def _slot_for(self, route: Route, record: Measurement) -> int:
         feed = self._feed
-        metric = feed.rename.get(record.metric, record.metric)
-        metric = clean(metric)[:120]
-        if not metric:
-            return -1
-        if feed.only is not None and metric not in feed.only:
-            return -2
-        if metric not in self._metrics and len(self._metrics) >= _MOST_METRICS:
-            return -4
+        metric = clean(feed.rename.get(record.metric, record.metric))[:120]
+        if unwanted := self._unwanted(metric):
+            return unwanted
         try:
             factor, offset = self._conversion(metric, record.unit or feed.units.get(metric))
         except UnitError:
@@ -144,6 +145,13 @@ class CompiledFeed:
         high = about.high if about and about.high is not None else _INFINITY
         time_from = "arrival" if record.time is None else "payload"
         return self._registry.slot(Slot(sensor, metric, self.id, low, high, factor, offset, self._oldest, time_from))
+
+    def _unwanted(self, metric: str) -> int:
+        if not metric:
+            return -1
+        if self._feed.only is not None and metric not in self._feed.only:
+            return -2
+        return -4 if metric not in self._metrics and len(self._metrics) >= _MOST_METRICS else 0
 
     def _conversion(self, metric: str, unit: str | None) -> tuple[float, float]:
         """What nobody knows is taken as the metric's own unit; what contradicts it raises UnitError."""
@@ -166,27 +174,12 @@ class CompiledFeed:
         made = self._registry.slots[slot]
         return (self._registry.key(made.sensor), made.metric) in self._registry.known_series
 
-    # Values.
-
     def _number(self, value: Any, slot: int) -> float | str:
-        """The value as a number; a str is the reason why there is none."""
-        if value.__class__ is int or value.__class__ is bool:
-            return _float(value)
-        if value is None:
-            return "no_value"
-        if not isinstance(value, str):
-            return "not_a_number"
-        text = value.strip().casefold()
-        if text in self._states:
-            return self._states[text]
-        about = self._folder.metrics.get(self._registry.slots[slot].metric)
-        for number, names in about.states.items() if about else ():
-            if text in (name.casefold() for name in names.values()):
-                return float(number)
-        try:
-            return float(text)
-        except ValueError:
-            return "not_a_number"
+        metric = self._registry.slots[slot].metric
+        texts = self._texts.get(metric)
+        if texts is None:
+            texts = self._texts[metric] = values.texts(self._feed.states, self._folder.metrics.get(metric))
+        return values.number(value, texts)
 
     def _add_constants(self, began: int, batch: Batch) -> None:
         """Every sensor and time of the message also gets the constants."""
@@ -205,16 +198,6 @@ class CompiledFeed:
                 batch.slot.append(slot)
                 batch.time.append(when)
                 batch.value.append(value)
-
-    def _refuse_flood(self, batch: Batch, slot: int, received: Micros) -> None:
-        minute = received // 60_000_000
-        if minute != self._minute:
-            self._minute, self._spoke = minute, Counter()
-        sensor = self._registry.slots[slot].sensor
-        self._spoke[sensor] += 1
-        if self._spoke[sensor] > self._most_a_minute:
-            batch.floods[slot] += 1
-            raise Ignored("flood")
 
     # Positions, events and facts.
 
@@ -247,42 +230,6 @@ class CompiledFeed:
 
 
 FUTURE: Micros = 120_000_000  # a clock may be two minutes ahead
-
-
-def _unpacked(message: Message) -> bytes:
-    """The payload, unzipped where it is gzip. Raises DecodeError."""
-    payload = message.payload
-    if message.size > LARGEST_PAYLOAD:
-        raise DecodeError("too_large", f"{message.size} bytes; at most {LARGEST_PAYLOAD} are taken")
-    if payload[:2] != b"\x1f\x8b":
-        return payload
-    unzip = zlib.decompressobj(wbits=31)
-    try:
-        found = unzip.decompress(payload, LARGEST_UNPACKED)
-    except zlib.error as error:
-        raise DecodeError("bad_gzip", str(error)) from error
-    if not unzip.eof:
-        whole = len(found) >= LARGEST_UNPACKED
-        raise DecodeError(
-            "too_large" if whole else "bad_gzip", "it unpacks to too much" if whole else "it is cut short"
-        )
-    return found
-
-
-def _float(value: float) -> float | str:
-    try:
-        return float(value)
-    except OverflowError:
-        return "not_a_number"
-
-
-def _flood_limit(feed: Feed) -> int:
-    """Messages a sensor may send in a minute; 0 is no limit. A declared cadence allows a hundredfold."""
-    if feed.max_per_sensor_minute is not None:
-        return feed.max_per_sensor_minute
-    if feed.cadence is None or not feed.cadence.total_seconds():
-        return 0
-    return max(100, int(100 * 60 / feed.cadence.total_seconds()))
 
 
 def _event_row(record: Event, feed_id: int, when: Micros, *, timed: bool) -> dict[str, Any]:

@@ -75,8 +75,8 @@ def count(batch: Batch, rows: Rows, new: Array, others: Sequence[tuple[int, bool
     for name, ids in columns.items():
         for feed, number in zip(*np.unique(ids, return_counts=True), strict=True):
             feeds[int(feed)][name] = int(number)
-    for feed in feeds:
-        feeds[feed]["bytes"] = int(size[feed_of == feed].sum())
+    for feed, delta in feeds.items():
+        delta["bytes"] = int(size[feed_of == feed].sum())
     return Counts(feeds, _reasons(batch, rows, new))
 
 

@@ -73,9 +73,7 @@ class Decoder:
         batch.undo(mark)
         batch.end(message, feed_id, fate, 0)
 
-    def _kept(
-        self, batch: Batch, mark: Mark, message: Message, feed: int, received: int, *, arrived: bool
-    ) -> None:
+    def _kept(self, batch: Batch, mark: Mark, message: Message, feed: int, received: int, *, arrived: bool) -> None:
         number, rows = len(batch), len(batch.slot) - mark.rows
         if arrived:
             batch.arrivals.append((number, self.arrivals.note(message, received), received))
@@ -189,7 +187,7 @@ class Pipeline:
             take(message, filling)
 
     def push(self) -> float:
-        """Hand the batch over if it is due and the committer is free; returns seconds until it is worth asking again."""
+        """Hand the batch over if it is due and the committer is free; returns when to ask again, in seconds."""
         if not len(self._filling):
             return 0.5
         now = time.monotonic()

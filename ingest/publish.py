@@ -100,7 +100,7 @@ class Publisher:
             self._sift()
 
     def _sift(self) -> None:
-        """Send what is open again one by one: the message the broker hangs up over twice is the one it does not take."""
+        """Send what is open again one by one: the message the broker hangs up over twice is the one."""
         old = self._client
         old.loop_stop()
         waiting = old.drop_out_messages()

@@ -7,7 +7,7 @@ JSON lines hold {topic, payload | payload_text | payload_base64, time}. A CSV ma
     time_format = "auto"                as in a feed; zone = "Europe/Copenhagen"
     payload = { count = "vehiclecount" } JSON key -> column; all columns where absent
     time_key = "time"                   the JSON key that carries the time, as ISO 8601
-    wide = "speed"                      one message a column, its value under this key; `columns` limits which (patterns)
+    wide = "speed"                      one message a column, its value under this key; `columns` limits which
     start = "2012-03-01T00:00:00"       with step = "5min": the time of the first row, and between rows
 """
 

@@ -90,7 +90,7 @@ def wanted(folder: CityFolder, router: Router, share: Share) -> dict[str, int]:
 
 
 def run(folder: Path, settings: Settings, stop: threading.Event, health: Health, share: Share = Share()) -> None:  # noqa: B008
-    """Ingest until `stop`. Raises ConfigError when the folder is wrong at the start; later a wrong folder is refused."""
+    """Ingest until `stop`. Raises ConfigError when the folder is wrong at the start; later it is refused."""
     settings.require("database_url", "broker_url")
     sys.setswitchinterval(0.001)  # the committing thread is mostly waiting: let it in quickly when it is not
     first = folders.load(folder)
