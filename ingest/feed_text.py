@@ -30,6 +30,16 @@ def write(feed: dict[str, Any], reasons: list[Reason], sure: float, outcome: str
     return "\n".join([*head, *plain, _REMINDERS.strip(), *tables, *left, ""])
 
 
+def metrics_to_add(missing: dict[str, str]) -> str:
+    """Comments for what metrics.toml lacks: {metric: unit}."""
+    if not missing:
+        return ""
+    lines = ["# Not in metrics.toml yet: such values are stored without unit, range and name. To be put there:"]
+    for name, unit in missing.items():
+        lines += [f"# [{_key(name)}]", f"# name = {_inline(name)}", f"# unit = {_inline(unit)}"]
+    return "\n".join([*map(_one_line, lines), ""])
+
+
 def _line(key: str, value: Any, note: str | None) -> str:
     return f"{_key(key)} = {_inline(value)}" + (f"  # {_one_line(note)}" if note else "")
 

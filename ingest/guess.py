@@ -165,6 +165,11 @@ def _fits(one: str, other: str) -> bool:
         return False
 
 
+def usual_unit(key: str) -> str:
+    """What words.toml measures it in; "" where it does not know."""
+    return next(iter(_words()["metric"].get(word_of(key)[0], {}).get("units", {})), "")
+
+
 def states(values: Sequence[Any]) -> dict[str, float] | None:
     """Texts as numbers: the usual switches, or numbered in order of the alphabet where there are few."""
     texts = sorted({str(v).strip().lower() for v in values if isinstance(v, str)})

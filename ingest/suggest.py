@@ -68,7 +68,7 @@ def _propose(group: Group, folder: CityFolder, now: Micros, taken: set[str]) -> 
     few = len(group.samples) / (len(group.samples) + 0.3)  # one message may be the odd one
     sure = round(_confidence(reasons, pattern) * share * few, 2)
     reasons.insert(0, Reason("topic", ", ".join(pattern.filters), pattern.sure, pattern.why))
-    text = feed_text.write(feed, reasons, sure, outcome)
+    text = feed_text.write(feed, reasons, sure, outcome) + feed_text.metrics_to_add(_unknown(report, folder))
     return Proposal(
         key, pattern.filters, group.format, text, sure, reasons, _shown(group.samples), len(group.samples), outcome
     )
@@ -157,6 +157,12 @@ def _renamed(report: Report, feed: dict[str, Any], folder: CityFolder, reasons: 
             Reason(f"rename.{name}" if name in rename else name, rename.get(name, name), found.sure, found.why)
         )
     return ({"rename": rename} if rename else {}) | ({"units": units} if units else {})
+
+
+def _unknown(report: Report | None, folder: CityFolder) -> dict[str, str]:
+    """Metrics that the messages bring and metrics.toml does not have -> the unit they are usually in."""
+    seen = {reading.metric for outcome in report.outcomes for reading in outcome.readings} if report else set()
+    return {name: guess.usual_unit(name) for name in sorted(seen - folder.metrics.keys())}
 
 
 def _outcome(report: Report | None) -> tuple[str, float]:

@@ -89,6 +89,14 @@ def test_names_with_dots_units_in_names_and_a_place(folder):
     assert stored(folder, proposal, ("aq/data", message)) == [("AQ7", "pm25", 31.4), ("AQ7", "temperature", 29.0)]
 
 
+def test_what_metrics_toml_lacks_is_written_down(folder):
+    proposal, _ = one(folder, ("q/a1", {"co2": 612, "pm25": 3}), ("q/a2", {"co2": 640, "pm25": 4}))
+    lines = proposal.toml.splitlines()
+    at = lines.index("# [co2]")
+    assert lines[at + 2] == '# unit = "ppm"'
+    assert "# [pm25]" not in lines
+
+
 def test_an_array_of_id_value_time_quality(folder):
     message = {"timestamp": 1767225600000, "values": [{"id": "W.P1.water_level", "v": 1.4, "q": True, "t": 1767225599000},
                                                       {"id": "W.P1.temperature", "v": 9, "q": False, "t": 1767225599000}]}  # fmt: skip
