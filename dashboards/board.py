@@ -38,16 +38,6 @@ class Trace(NamedTuple):
     how: str  # mean, max, min, sum
 
 
-def members(tile: Tile, snap: Snapshot) -> list[int]:
-    """The slots a figure is made of."""
-    found = []
-    for row in snap.sensors:
-        if (tile.sensor and row.key != tile.sensor) or (tile.area and row.area != tile.area):
-            continue
-        found += [at for at, metric in snap.slots_of.get(row.id, ()) if metric == tile.metric]
-    return found
-
-
 def level(folder: CityFolder, name: str | None, today: date) -> Level | None:
     """The level "pack.level" in force today; None where there is no such level."""
     pack, _, key = (name or "").rpartition(".")
@@ -59,11 +49,10 @@ def level(folder: CityFolder, name: str | None, today: date) -> Level | None:
 
 def figure(tile: Tile, snap: Snapshot, frame: Frame, folder: CityFolder, today: date) -> dict[str, Any]:
     """One figure: its value now, its state, and what it is compared with. Old and doubtful values are left out."""
-    slots = members(tile, snap)
-    points = np.array([snap.point_of(s) for s in slots], np.intp)
-    fresh = (frame.state[points] != STALE) & (frame.state[points] != NO_DATA) if slots else np.zeros(0, np.bool_)
+    slots, points = snap.members(tile.metric, tile.sensor, tile.area)
+    fresh = (frame.state[points] != STALE) & (frame.state[points] != NO_DATA)
     alone = tile.sensor is not None
-    values = snap.values[slots] if slots else np.zeros(0)
+    values = snap.values[slots]
     value = _combine(tile.aggregate, values if alone else values[fresh])
     metric = snap.metrics.get(tile.metric) or {}
     limit = level(folder, tile.level, today)
@@ -72,7 +61,7 @@ def figure(tile: Tile, snap: Snapshot, frame: Frame, folder: CityFolder, today: 
         "decimals": 0 if tile.aggregate == "count" else metric.get("decimals", 1),
         "said": _said(metric, value) if tile.aggregate in {"last", "max", "min"} else None,
         "state": _figure_state(tile, value, limit, metric, frame.state[points], fresh),
-        "time": int(frame.time[points].max()) if slots else 0, "fresh": int(fresh.sum()), "of": len(slots),
+        "time": int(frame.time[points].max()) if len(slots) else 0, "fresh": int(fresh.sum()), "of": len(slots),
         "level": limit and {"name": limit.name, "value": limit.value},
     }  # fmt: skip
 
@@ -126,7 +115,8 @@ def alarms(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def tile_trace(tile: Tile, snap: Snapshot, most: int = 200) -> Trace:
     """Where a figure's sparkline comes from: the last day in quarters of an hour."""
-    sensors = sorted({snap.sensors[snap.point_of(s)].id for s in members(tile, snap)})[:most]
+    points = snap.members(tile.metric, tile.sensor, tile.area)[1]
+    sensors = sorted({snap.sensors[point].id for point in points})[:most]
     how = "mean" if tile.aggregate in {"last", "count"} else tile.aggregate
     return Trace(tile.metric, tuple(sensors), timedelta(days=1), timedelta(minutes=15), how)
 

@@ -66,12 +66,13 @@ class Hub:
     def show(self, frame: Frame, movers: NDArray[np.intp], heard: int) -> None:
         """A new frame: tell every screen what changed in it."""
         old, self.frame, self.movers, self.heard = self.frame, frame, movers, heard
-        self.sequence += 1
         if old is None or old.generation != frame.generation:
+            self.sequence += 1
             self._tell(wire.whole(frame, movers, self.sequence, self.clock()))
             return
         what = snapshot.delta(old, frame)
         if len(what.changed) or len(what.moved):
+            self.sequence += 1
             self._tell(wire.changed(frame, what, self.sequence, self.clock()))
 
     def say(self, kind: str, text: str) -> None:

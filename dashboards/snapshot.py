@@ -5,6 +5,7 @@ Pure: `now` is an argument, nothing here reads a clock or a database. Times are 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from ioc.records import Micros
     from ioc.store.snapshot import Latest, Place, Registry
+
+    Steps = tuple[list[float], list[int]]  # rising levels, and the severity below the first and from each on
 
 NO_DATA, NORMAL, WARNING, CRITICAL, STALE = range(5)  # a point's state, as drawn
 _NEVER = np.iinfo(np.int64).min
@@ -57,9 +60,12 @@ class Snapshot:
         self.slot = {series: at for at, (series, _, _) in enumerate(shown)}
         self.slots_of = _slots(shown)
         self._point = np.array([self.index[s] for _, s, _ in shown], np.intp)
+        self._slots_by_metric = _by_metric(shown)
+        self._members: dict[tuple[str, str | None, str | None], tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
         self._owners, self._starts = _runs(self._point)
-        self._steps = [_steps(registry.metrics.get(m)) for _, _, m in shown]
-        self.head = _heads(shown, self.index, registry)
+        steps = {key: _steps(metric) for key, metric in registry.metrics.items()}
+        self._steps = [steps.get(m) for _, _, m in shown]
+        self.head = _heads(shown, self.index, steps)
         self._patience = np.array([_patience(r.cadence) for r in registry.sensors], np.float64) * _SECOND
         self.values = np.full(len(shown), np.nan)
         self.times = np.full(len(shown), _NEVER, np.int64)
@@ -80,10 +86,22 @@ class Snapshot:
                 self.times[at], self.values[at] = time, value
                 steps = self._steps[at]
                 if steps is not None:
-                    self._severity[at] = steps[1][np.searchsorted(steps[0], value, "right")]
+                    self._severity[at] = steps[1][bisect_right(steps[0], value)]
 
-    def point_of(self, slot: int) -> int:
-        return int(self._point[slot])
+    def members(self, metric: str, sensor: str | None, area: str | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Slots and their points that measure a metric: of one sensor, of an area, or of the whole city."""
+        key = (metric, sensor, area)
+        if key not in self._members:
+            self._members[key] = self._find(metric, sensor, area)
+        return self._members[key]
+
+    def _find(self, metric: str, sensor: str | None, area: str | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        slots = self._slots_by_metric.get(metric, [])
+        owners = [self.sensors[self._point[at]] for at in slots]
+        kept = [at for at, row in zip(slots, owners, strict=True)
+                if (sensor is None or row.key == sensor) and (area is None or row.area == area)]  # fmt: skip
+        found = np.array(kept, np.intp)
+        return found, self._point[found]
 
     @property
     def movers(self) -> NDArray[np.intp]:
@@ -159,6 +177,13 @@ def _slots(shown: list[tuple[int, int, str]]) -> dict[int, list[tuple[int, str]]
     return found
 
 
+def _by_metric(shown: list[tuple[int, int, str]]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for at, (_, _, metric) in enumerate(shown):
+        found.setdefault(metric, []).append(at)
+    return found
+
+
 def _runs(point: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The points that have slots, and where the slots of each begin."""
     if not len(point):
@@ -167,24 +192,25 @@ def _runs(point: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return point[starts], starts
 
 
-def _heads(shown: list[tuple[int, int, str]], index: dict[int, int], registry: Registry) -> NDArray[np.intp]:
+def _heads(
+    shown: list[tuple[int, int, str]], index: dict[int, int], steps: dict[str, Steps | None]
+) -> NDArray[np.intp]:
     """Each point's headline slot: its first metric with a map colouring, else its first; -1 where it has none."""
     head = np.full(len(index), -1, np.intp)
     coloured = np.zeros(len(index), np.bool_)
     for at, (_, sensor, metric) in enumerate(shown):
-        point, colours = index[sensor], _steps(registry.metrics.get(metric)) is not None
+        point, colours = index[sensor], steps.get(metric) is not None
         if head[point] < 0 or (colours and not coloured[point]):
             head[point], coloured[point] = at, colours
     return head
 
 
-def _steps(metric: dict[str, Any] | None) -> tuple[NDArray[np.float64], NDArray[np.uint8]] | None:
+def _steps(metric: dict[str, Any]) -> Steps | None:
     """Rising levels, and the severity below the first of them and from each of them on."""
-    steps = (metric or {}).get("settings", {}).get("steps") or []
+    steps = metric.get("settings", {}).get("steps") or []
     if not steps:
         return None
-    levels = np.array([level for level, _ in steps], np.float64)
-    return levels, np.array([0, *(max(0, min(4, int(s))) for _, s in steps)], np.uint8)
+    return [float(level) for level, _ in steps], [0, *(max(0, min(4, int(s))) for _, s in steps)]
 
 
 def _patience(cadence: float | None) -> float:

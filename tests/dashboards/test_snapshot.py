@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import struct
+from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from dashboards import hub, snapshot, wire
+from dashboards import board, hub, snapshot, wire
 from dashboards.snapshot import CRITICAL, NO_DATA, NORMAL, STALE, WARNING, Snapshot
+from ioc.config.scenes import Tile
+from ioc.config.thresholds import Level, ThresholdPack
 from ioc.store.snapshot import Latest, Place, Registry
 
 NOW = 1_800_000_000_000_000
@@ -160,3 +163,40 @@ def test_a_text_is_told_only_when_it_changed():
     for text in ("one", "one", "two"):
         centre.say("board", text)
     assert [screen.queue.get_nowait() for _ in range(screen.queue.qsize())] == ["one", "two"]
+
+
+def scene_city():
+    rows = [sensor(1), sensor(2), sensor(3)]
+    rows[0].area = rows[1].area = "north"
+    series = [(10 * s.id + n, s.id, metric) for s in rows for n, metric in enumerate(("other", "level"))]
+    snap = Snapshot(Registry(rows, series, {"level": {**METRICS["level"], "unit": "m", "decimals": 2}}), generation=1)
+    snap.apply([Latest(11, NOW, NOW, 1.0), Latest(21, NOW, NOW, 2.0), Latest(31, NOW - 3600 * SECOND, NOW, 9.0)])
+    return snap
+
+
+@pytest.mark.parametrize(
+    ("tile", "value", "state"),
+    [
+        ({"sensor": "s1"}, 1.0, NORMAL),
+        ({"sensor": "s2"}, 2.0, WARNING),
+        ({"sensor": "s3"}, 9.0, STALE),  # shown with its age, never as if it were now
+        ({"sensor": "nobody"}, None, NO_DATA),
+        ({"aggregate": "max"}, 2.0, WARNING),  # the old 9.0 is left out
+        ({"aggregate": "mean", "area": "north"}, 1.5, NORMAL),
+        ({"aggregate": "count"}, 2.0, NORMAL),
+        ({"aggregate": "sum"}, 3.0, NORMAL),
+    ],
+)
+def test_a_figure_is_made_of_fresh_values_only(tile, value, state):
+    snap = scene_city()
+    folder = SimpleNamespace(thresholds={})
+    found = board.figure(Tile(title="T", metric="level", **tile), snap, snap.frame(NOW), folder, date(2026, 11, 22))
+    assert (found["value"], found["state"]) == (value, state)
+
+
+def test_a_level_colours_its_figure_from_the_day_it_is_in_force():
+    level = Level(key="two", name="II", metric="level", value=0.9, severity=3, valid_from=date(2026, 11, 22))
+    folder = SimpleNamespace(thresholds={"flood": ThresholdPack(name="F", source="law", level=[level])})
+    tile, snap = Tile(title="T", metric="level", sensor="s1", level="flood.two"), scene_city()
+    states = [board.figure(tile, snap, snap.frame(NOW), folder, date(2026, 11, day))["state"] for day in (21, 22)]
+    assert states == [NORMAL, CRITICAL]
