@@ -52,6 +52,13 @@ def test_a_value_that_changed_in_time_is_not_stuck(conn, now):
     assert flags(conn, series) == set()
 
 
+def test_a_value_that_went_away_and_came_back_is_not_stuck(conn, now):
+    series = add_series(conn, settings={"stuck": "1800s"})
+    line(conn, series, now, [4.0] * 20 + [4.1] + [4.0] * 19)
+    quality.run(conn, now)
+    assert flags(conn, series) == set()
+
+
 def test_a_metric_that_says_nothing_may_stay_the_same_for_ever(conn, now):
     rain = add_series(conn, metric="rain")
     line(conn, rain, now, [0.0] * 200)
@@ -68,11 +75,11 @@ def test_two_equal_readings_of_a_slow_series_are_not_stuck(conn, now):
 
 def test_a_step_steeper_than_the_metric_believes_keeps_the_value_from_rules_until_a_second_one_agrees(conn, now):
     series = add_series(conn, settings={"rate": 0.5})
-    line(conn, series, now, [1.0, 1.1, 9.0])
+    line(conn, series, now, [1.0, 1.1, 1.7])
     assert usable(conn, series) == (False, "rate"), "before upkeep has seen it: a rule may look first"
     quality.run(conn, now)
     assert flags(conn, series) == {"rate"}
-    line(conn, series, now + MINUTE, [9.1])
+    line(conn, series, now + MINUTE, [1.8])
     assert usable(conn, series) == (True, "")
     quality.run(conn, now + MINUTE)
     assert flags(conn, series) == set()
