@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 SEED = 2025
 ROUND = 8.0  # seconds in which every sensor speaks for the first time
+AGAIN = 15.0  # seconds after which the slow ones say it once more, to an ingester that was still starting
+SLOW = 60  # seconds between readings from which a sensor is slow
 BLOCK = 600.0  # seconds of citizen reports worked out at once
 LAGGING = 30.0  # seconds behind the clock after which the rest is skipped
 
@@ -50,8 +52,12 @@ class CitySimulation:
         yield from _until(sorted([*voice.first_round(began), *_still_open(town, began)], key=_when), until)
         tempo, second = Tempo(town), np.ceil(began + ROUND)
         calls = _Calls(town)
+        again = voice.first_round(began + AGAIN, SLOW)
         while second < until:
-            due = [m for source, which, time in tempo.due(second, second + 1.0) for m in voice.say(source, which, time)]
+            due = [m for m in again if second <= m.time / 1e6 < second + 1.0] if second < began + 30 else []
+            due += [
+                m for source, which, time in tempo.due(second, second + 1.0) for m in voice.say(source, which, time)
+            ]
             due += calls.between(second, second + 1.0)
             yield from _until(sorted(due, key=_when), until)
             second += 1.0
@@ -145,10 +151,12 @@ class Voice:
             return [message for message, _ in found]
         return [m for message, run in found for m in faults.messages(message, numbers[run[0]])]
 
-    def first_round(self, start: float) -> list[Message]:
-        """Every sensor once within ROUND seconds."""
+    def first_round(self, start: float, slowest: int = 0) -> list[Message]:
+        """Every sensor once within ROUND seconds; only those that speak no oftener than every `slowest` seconds."""
         found: list[Message] = []
         for number, source in enumerate(SOURCES):
+            if source.live < slowest:
+                continue
             which = self._town.of(*source.kinds)
             part = (
                 uniform(self._town.seed, 802, which)

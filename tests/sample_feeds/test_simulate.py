@@ -45,6 +45,11 @@ def test_every_sensor_speaks_within_ten_seconds(live, decode, city):
     assert len(first.readings) >= 1500
 
 
+def test_slow_sensors_speak_again_soon_for_an_ingester_that_was_still_starting(live, decode, city):
+    late = decode(m for m in live if 10 <= m.time / 1e6 - START.timestamp() < 60)
+    assert late.sensors == set(city.sensors)
+
+
 def test_the_tempo_is_lively_and_cheap(live):
     second = Counter((m.time // 1_000_000) for m in live)
     calm = [n for at, n in second.items() if 60 < at - START.timestamp() < 150]
