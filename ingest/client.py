@@ -206,6 +206,8 @@ class Client:
         self._lost(f"the broker refused: {reason}")
 
     def _fall_back(self) -> None:
+        if self.group:
+            log.error("the broker does not speak MQTT 5, so it has no shared subscriptions: leave --group, use --feeds")
         log.info("the broker does not speak MQTT 5: using 3.1.1")
         self._protocol, self._client, self._retry_at = paho.MQTTv311, None, 0.0
 

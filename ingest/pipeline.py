@@ -33,6 +33,7 @@ MOST_MESSAGES = 20_000  # in one batch
 MOST_ROWS = 60_000
 MOST_BYTES = 32 << 20
 _AGE = 0.05  # seconds a batch waits for company
+_CALM = 0.12  # the same while hardly anything comes: a commit for every single message would cost the database more
 _QUIET = 0.005  # seconds of silence after which a batch of some size goes: the broker's window may be full
 _SOME = 20  # mosquitto's window for MQTT 3.1.1
 UNUSABLE = frozenset({"not_a_number", "bad_unit", "bad_place", "bad_time"})  # dropped values that are somebody's fault
@@ -191,10 +192,10 @@ class Pipeline:
         if not len(self._filling):
             return 0.5
         now = time.monotonic()
-        quiet = len(self._filling) >= _SOME and now - self._last >= _QUIET
-        if not (quiet or self.full or now - self._began >= _AGE):
-            soon = self._last + _QUIET if len(self._filling) >= _SOME else self._began + _AGE
-            return max(soon - now, 0.001)
+        some = len(self._filling) >= _SOME
+        due = min(self._last + _QUIET, self._began + _AGE) if some else self._began + _CALM
+        if now < due and not self.full:
+            return max(due - now, 0.001)
         with self._turn:
             if self._committing is not None:
                 return 0.02

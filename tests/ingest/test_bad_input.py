@@ -183,6 +183,16 @@ def test_schema_drift_is_seen_message_by_message(path):
     assert balanced(path.ledger())["received"] == 4
 
 
+def test_a_repeated_frame_is_a_duplicate_even_with_another_value(path):
+    frame = good(5)
+    path.send(("air/a", frame), ("air/a", frame))
+    path.send(("air/a", {**frame, "pm": 6}))
+    sums = balanced(path.ledger())
+    assert (sums["stored"], sums["duplicate"], sums["readings_duplicate"]) == (1, 2, 2)
+    assert path.rows("SELECT value FROM reading") == [(5.0,)]
+    assert path.rows("SELECT value FROM latest") == [(5.0,)]
+
+
 def test_a_feed_without_discovery_takes_only_what_is_registered(make_path):
     path = make_path(air="discover = false\n" + AIR)
     path.send(("air/a", good()))

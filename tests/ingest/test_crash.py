@@ -11,7 +11,6 @@ import time
 
 import pytest
 
-from ioc.embedded import broker as broker_module
 from ioc.embedded.broker import Broker, free_port
 from ioc.embedded.postgres import Postgres
 from ioc.errors import StartError
@@ -32,13 +31,6 @@ def own_postgres(tmp_path):
         migrate.migrate(conn)
     yield server
     server.stop()
-
-
-@pytest.fixture
-def impatient_nats(monkeypatch):
-    """NATS repeats what was not acknowledged only after `ack_wait`, even to a client that reconnects."""
-    written = broker_module._nats_conf
-    monkeypatch.setattr(broker_module, "_nats_conf", lambda *a: written(*a).replace('ack_wait: "10s"', 'ack_wait: "2s"'))
 
 
 def restart(server):

@@ -20,7 +20,7 @@ MOSQUITTO = pytest.mark.parametrize("broker", [pytest.param("mosquitto", marks=p
 
 
 @pytest.fixture
-def broker(request, tmp_path):
+def broker(request, tmp_path, impatient_nats):
     made = Broker(request.param, tmp_path / "broker", free_port())
     made.start()
     yield made
@@ -190,6 +190,11 @@ def test_a_changed_folder_is_taken_up_live_and_a_wrong_one_refused_as_a_whole(br
     (folder / "feeds" / "late.toml").write_text(FEEDS["timed"].replace("timed/", "late/").replace('name = "Timed"', 'name = "Late"\nprefix = "late-"'))
     services.wait_for(lambda: stored(database_url, "late") > 20, "the new feed is live")
     services.wait_for(lambda: state()[0] == "ok", "the state is well again")
+    with psycopg.connect(database_url, autocommit=True) as conn:  # a desk asks for a replay of what had come before the feed was declared
+        conn.execute("INSERT INTO request (kind, feed_id, by) SELECT 'replay', id, 'desk' FROM feed WHERE key = 'unclaimed'")
+        result = services.wait_for(lambda: (conn.execute("SELECT result FROM request WHERE done_at IS NOT NULL").fetchone() or [None])[0], "it is done")
+        assert result["tried"] == result["stored"] > 10
+        assert conn.execute("SELECT count(*) FROM quarantine WHERE replayed_at IS NULL").fetchone() == (0,)
     sender.finish()
 
 
