@@ -6,7 +6,7 @@
                            alerts --> e-mail
 
 The store is the only meeting point. ingest, dashboards, alerts and sample_feeds import this package and never
-each other; `ioc.cli` is the composition root and the one module here that imports them.
+each other; `ioc.cli`, with `ioc.compose*` behind it, is the composition root and alone here in importing them.
 """
 
 from __future__ import annotations
