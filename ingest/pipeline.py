@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ingest.arrivals import Arrivals
 from ingest.batch import IGNORED, OPEN, QUARANTINED, Batch, Refusal
 from ingest.commit import commit
-from ioc.errors import DecodeError, Ignored, StoreAway, StoreError
+from ioc.errors import DecodeError, Ignored, StoreError, StoreRefused
 from ioc.store import database, write
 
 if TYPE_CHECKING:
@@ -100,19 +100,19 @@ class Committer:
     def store(self, batch: Batch) -> Counts | None:
         """Store the batch, however long that takes; None when told to stop before it was."""
         delay = 0.1
-        while not self._stop.is_set():
+        while True:
             try:
                 found = commit(self._connected(), batch, self.limits)
-            except StoreAway as error:
-                self._lost(error)
-                self._stop.wait(delay)
-                delay = min(delay * 1.7, _SLOWEST_RETRY)
-            except (StoreError, OverflowError, ValueError) as error:
+            except (StoreRefused, OverflowError, TypeError, ValueError) as error:
                 return self._isolate(batch, error)
+            except StoreError as error:  # away, full, or not migrated yet: no fault of these messages
+                self._lost(error)
             else:
                 self.away = ""
                 return found
-        return None
+            if self._stop.wait(delay):
+                return None
+            delay = min(delay * 1.7, _SLOWEST_RETRY)
 
     def close(self) -> None:
         if self._writer:
@@ -124,7 +124,7 @@ class Committer:
             self._writer = write.Writer(database.connect(self._url, name="ioc ingest", autocommit=True))
         return self._writer
 
-    def _lost(self, error: StoreAway) -> None:
+    def _lost(self, error: StoreError) -> None:
         if not self.away:
             log.warning("%s; messages wait, none is acknowledged", error)
         self.away = str(error)

@@ -4,6 +4,7 @@ IocError
 ├── ConfigError      the city folder is wrong; carries every Fault
 ├── StoreError       the database refused or is away
 │   ├── StoreAway    it cannot be reached now: wait and try again
+│   ├── StoreRefused these very rows are at fault: others may pass
 │   └── StoreTooNew  a newer version of IOC wrote this database
 ├── BrokerError      the MQTT broker refused or is away
 ├── DecodeError      a message could not be used: goes to quarantine with its reason
@@ -53,6 +54,10 @@ class StoreError(IocError):
 
 class StoreAway(StoreError):  # noqa: N818  a state of the world, named as people say it
     """The database cannot be reached."""
+
+
+class StoreRefused(StoreError):  # noqa: N818
+    """The database refused these rows."""
 
 
 class StoreTooNew(StoreError):  # noqa: N818

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from ioc.errors import StoreAway, StoreError
+from ioc.errors import StoreAway, StoreError, StoreRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +58,8 @@ def translated() -> Iterator[None]:
         yield
     except (psycopg.OperationalError, PoolTimeout) as error:
         raise StoreAway(f"the database cannot be reached: {_first_line(error)}") from error
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise StoreRefused(_first_line(error)) from error
     except psycopg.Error as error:
         raise StoreError(_first_line(error)) from error
 

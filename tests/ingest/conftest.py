@@ -30,4 +30,6 @@ def path(make_path):
 def impatient_nats(monkeypatch):
     """NATS repeats what was not acknowledged only after `ack_wait`, even to a client that reconnects."""
     written = broker_module._nats_conf
-    monkeypatch.setattr(broker_module, "_nats_conf", lambda *a: written(*a).replace('ack_wait: "10s"', 'ack_wait: "2s"'))
+    monkeypatch.setattr(
+        broker_module, "_nats_conf", lambda *a: written(*a).replace('ack_wait: "10s"', 'ack_wait: "2s"')
+    )

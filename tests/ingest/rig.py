@@ -90,13 +90,31 @@ class Path:
         return row[0] if row and len(row) == 1 else row
 
     def reasons(self):
-        return dict(((fate, reason), n) for fate, reason, n in self.rows("SELECT fate, reason, sum(count)::int FROM ledger_reason GROUP BY 1, 2"))
+        return {
+            (fate, reason): n
+            for fate, reason, n in self.rows("SELECT fate, reason, sum(count)::int FROM ledger_reason GROUP BY 1, 2")
+        }
 
     def ledger(self, feed="air"):
-        names = ("received", "stored", "duplicate", "quarantined", "ignored", "readings", "readings_stored", "readings_duplicate",
-                 "readings_suspect", "readings_ignored", "positions", "events", "bytes")
+        names = (
+            "received",
+            "stored",
+            "duplicate",
+            "quarantined",
+            "ignored",
+            "readings",
+            "readings_stored",
+            "readings_duplicate",
+            "readings_suspect",
+            "readings_ignored",
+            "positions",
+            "events",
+            "bytes",
+        )
         sums = ", ".join(f"coalesce(sum({n}), 0)::int" for n in names)
-        row = self.conn.execute(f"SELECT {sums} FROM ledger JOIN feed ON feed.id = feed_id WHERE key = %s", (feed,)).fetchone()
+        row = self.conn.execute(
+            f"SELECT {sums} FROM ledger JOIN feed ON feed.id = feed_id WHERE key = %s", (feed,)
+        ).fetchone()
         return dict(zip(names, row, strict=True))
 
     def close(self):

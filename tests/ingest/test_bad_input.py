@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 
 import pytest
 
 from ingest import pipeline
+from tests import services
 from tests.ingest.rig import AIR, now_us
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -19,7 +21,10 @@ def good(value=1.0, **more):
 
 def balanced(sums):
     assert sums["received"] == sums["stored"] + sums["duplicate"] + sums["quarantined"] + sums["ignored"]
-    assert sums["readings"] == sums["readings_stored"] + sums["readings_duplicate"] + sums["readings_suspect"] + sums["readings_ignored"]
+    assert (
+        sums["readings"]
+        == sums["readings_stored"] + sums["readings_duplicate"] + sums["readings_suspect"] + sums["readings_ignored"]
+    )
     return sums
 
 
@@ -44,7 +49,9 @@ def test_a_bad_message_is_quarantined_with_its_reason_between_good_ones(path, na
     assert counts.reasons == {(path.decoder.router.feeds["air"].id, "quarantined", reason): 1}
     sums = balanced(path.ledger())
     assert (sums["received"], sums["stored"], sums["quarantined"]) == (3, 2, 1)
-    assert path.rows("SELECT reason, size, payload = %s FROM quarantine", payload[:65_536]) == [(reason, len(payload), True)]
+    assert path.rows("SELECT reason, size, payload = %s FROM quarantine", payload[:65_536]) == [
+        (reason, len(payload), True)
+    ]
 
 
 def test_a_payload_over_a_megabyte_is_kept_by_its_beginning(path):
@@ -77,7 +84,9 @@ def test_one_bad_value_spoils_only_itself(path, fields, reason, fate):
     sums = balanced(path.ledger())
     assert sums["stored"] == 1
     if "t" not in fields:
-        assert path.rows("SELECT metric, value FROM latest JOIN series s ON s.id = series_id") == [("temperature", 20.0)]
+        assert path.rows("SELECT metric, value FROM latest JOIN series s ON s.id = series_id") == [
+            ("temperature", 20.0)
+        ]
 
 
 def test_suspect_values_are_kept_apart_and_never_latest(path):
@@ -127,12 +136,16 @@ def test_sentinels_are_no_values(make_path):
 def test_a_flood_is_bounded_counted_and_named(make_path):
     path = make_path(air="max_per_sensor_minute = 10\n" + AIR)
     start = now_us() // 60_000_000 * 60_000_000
-    flood = [path.message("air/loud", {"t": start / 1e6 + n / 100, "pm": n % 50}, received=start + n) for n in range(500)]
+    flood = [
+        path.message("air/loud", {"t": start / 1e6 + n / 100, "pm": n % 50}, received=start + n) for n in range(500)
+    ]
     calm = [path.message("air/calm", {"t": start / 1e6 + n, "pm": 1}, received=start + n) for n in range(10)]
     path.send(*flood, *calm)
     assert path.ledger()["stored"] == 20
     assert path.reasons() == {("ignored", "flood"): 490}
-    found = path.rows("SELECT s.key, q.kind, q.count FROM quality q JOIN series e ON e.id = series_id JOIN sensor s ON s.id = sensor_id")
+    found = path.rows(
+        "SELECT s.key, q.kind, q.count FROM quality q JOIN series e ON e.id = series_id JOIN sensor s ON s.id = sensor_id"
+    )
     assert found == [("loud", "flood", 490)]
     path.send(path.message("air/loud", {"t": start / 1e6 + 61, "pm": 1}, received=start + 61_000_000))
     assert path.ledger()["stored"] == 21
@@ -159,7 +172,9 @@ def test_a_scanner_cannot_fill_the_registry_or_the_memory(make_path):
 
 
 def test_random_keys_cannot_fill_the_registry(make_path):
-    path = make_path(air='name = "A"\ntopic = "air/{sensor}"\nformat = "json"\n[options]\ntime = "t"\nvalues_from = { path = "v" }\n')
+    path = make_path(
+        air='name = "A"\ntopic = "air/{sensor}"\nformat = "json"\n[options]\ntime = "t"\nvalues_from = { path = "v" }\n'
+    )
     for start in (0, 800, 1600):
         path.send(("air/a", {"t": now_us() / 1e6, "v": {f"k{n}": 1 for n in range(start, start + 800)}}))
     assert path.one("SELECT count(*) FROM series") == 1_000
@@ -171,13 +186,17 @@ def test_the_quarantine_keeps_the_newest_and_the_ledger_counts_all(make_path):
     path.committer.limits = path.committer.limits._replace(quarantine_rows=10)
     for n in range(4):
         path.send(*[("air/a", b"bad %d" % (n * 10 + i)) for i in range(10)])
-    assert [bytes(p) for (p,) in path.rows("SELECT payload FROM quarantine ORDER BY id")] == [b"bad %d" % n for n in range(30, 40)]
+    assert [bytes(p) for (p,) in path.rows("SELECT payload FROM quarantine ORDER BY id")] == [
+        b"bad %d" % n for n in range(30, 40)
+    ]
     assert path.ledger()["quarantined"] == 40
 
 
 def test_schema_drift_is_seen_message_by_message(path):
     path.send(("air/a", good(1)))
-    path.send(("air/a", {"t": now_us() / 1e6, "pm25": 3}), ("air/a", {"t": now_us() / 1e6, "pm": "3 µg"}), ("air/a", good(2)))
+    path.send(
+        ("air/a", {"t": now_us() / 1e6, "pm25": 3}), ("air/a", {"t": now_us() / 1e6, "pm": "3 µg"}), ("air/a", good(2))
+    )
     assert path.rows("SELECT value FROM latest") == [(2.0,)]
     assert path.reasons() == {("quarantined", "no_values"): 1, ("quarantined", "not_a_number"): 1}
     assert balanced(path.ledger())["received"] == 4
@@ -208,13 +227,34 @@ def test_what_the_database_refuses_is_isolated_and_the_rest_stored(path, monkeyp
         return real(writer, batch, limits)
 
     monkeypatch.setattr(pipeline, "commit", picky)
-    counts = path.send(*[("air/a", {"t": now_us() / 1e6 + n / 1000, "pm": 666.0 if n in (3, 17) else n}) for n in range(20)])
+    counts = path.send(
+        *[("air/a", {"t": now_us() / 1e6 + n / 1000, "pm": 666.0 if n in (3, 17) else n}) for n in range(20)]
+    )
     assert counts.totals["stored"] == 18
     assert path.reasons() == {("quarantined", "refused_by_store"): 2}
     assert balanced(path.ledger())["received"] == 20
 
 
+def test_a_database_that_is_not_ready_blames_no_message(path, database_url):
+    """A missing table, a full disk: the batch waits, and goes in when the cause is gone."""
+    path.conn.execute("ALTER TABLE latest RENAME TO hidden")
+    done = []
+    waiting = threading.Thread(target=lambda: done.append(path.send(("air/a", good(1)))))
+    waiting.start()
+    services.wait_for(lambda: "latest" in path.committer.away, "it says what it waits for")
+    assert not done
+    path.conn.execute("ALTER TABLE hidden RENAME TO latest")
+    waiting.join(20)
+    assert done[0].totals["stored"] == 1
+    assert path.reasons() == {}
+
+
 def test_a_time_no_database_can_hold_harms_nobody(path):
-    path.send(("air/a", good(1)), ("air/a", {"t": "9999-12-31T23:59:59Z", "pm": 1}), ("air/a", {"t": 1e300, "pm": 1}), ("air/b", good(2)))
+    path.send(
+        ("air/a", good(1)),
+        ("air/a", {"t": "9999-12-31T23:59:59Z", "pm": 1}),
+        ("air/a", {"t": 1e300, "pm": 1}),
+        ("air/b", good(2)),
+    )
     assert path.one("SELECT count(*) FROM reading") == 2
     assert balanced(path.ledger())["received"] == 4

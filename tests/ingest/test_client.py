@@ -72,7 +72,10 @@ def test_packets_come_out_whole_however_the_bytes_come(seed):
 
 def test_mqtt_5_properties_are_not_payload():
     data = publish(b"a", b"payload", properties=b"\x01\x01" * 100) + publish(b"b", b"", properties=b"")
-    assert [(m.topic, m.payload) for m in feed(data, iter([5, 100, 1000]), properties=True).messages] == [(b"a", b"payload"), (b"b", b"")]
+    assert [(m.topic, m.payload) for m in feed(data, iter([5, 100, 1000]), properties=True).messages] == [
+        (b"a", b"payload"),
+        (b"b", b""),
+    ]
 
 
 def test_a_huge_payload_is_skipped_and_kept_by_its_beginning():

@@ -57,7 +57,9 @@ def restart(server):
     ],
 )
 @pytest.mark.usefixtures("impatient_nats")
-def test_whatever_is_killed_every_acknowledged_message_is_stored_exactly_once(tmp_path, own_postgres, kind, victims, kinds):
+def test_whatever_is_killed_every_acknowledged_message_is_stored_exactly_once(
+    tmp_path, own_postgres, kind, victims, kinds
+):
     chance = random.Random(f"{kind} {victims} {KILLS}")
     broker = Broker(kind, tmp_path / "broker", free_port())
     broker.start()

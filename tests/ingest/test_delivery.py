@@ -15,7 +15,9 @@ from tests.ingest import rig
 from tests.ingest.live import FEEDS, Ingester, Proxy, Sender, assert_exactly_once, ledger, numbers
 
 METRICS = '[n]\nname = "n"\n'
-BOTH = pytest.mark.parametrize("broker", [pytest.param("mosquitto", marks=pytest.mark.mosquitto), "nats"], indirect=True)
+BOTH = pytest.mark.parametrize(
+    "broker", [pytest.param("mosquitto", marks=pytest.mark.mosquitto), "nats"], indirect=True
+)
 MOSQUITTO = pytest.mark.parametrize("broker", [pytest.param("mosquitto", marks=pytest.mark.mosquitto)], indirect=True)
 
 
@@ -100,7 +102,9 @@ def test_a_wire_that_goes_silent_is_noticed(broker, ingesters, senders, database
 
 @MOSQUITTO
 @pytest.mark.parametrize("keeps_state", [True, False])
-def test_a_broker_that_restarts_with_or_without_its_state_is_taken_up_again(broker, ingesters, senders, database_url, keeps_state):
+def test_a_broker_that_restarts_with_or_without_its_state_is_taken_up_again(
+    broker, ingesters, senders, database_url, keeps_state
+):
     ingester = ingesters(broker.url)
     sender = senders(broker.port, kinds=("timed",))
     services.wait_for(lambda: stored(database_url) > 50, "messages flow")
@@ -120,11 +124,13 @@ def test_a_broker_that_restarts_with_or_without_its_state_is_taken_up_again(brok
         sender = senders(broker.port, kinds=("timed",), first=10_000)
         services.wait_for(lambda: stored(database_url) > before + 50, "it subscribed again by itself", 30)
     sender.finish()
-    services.wait_for(lambda: {n for n in sender.acknowledged} <= set(numbers(database_url, "timed")), "all is stored", 30)
+    services.wait_for(lambda: set(sender.acknowledged) <= set(numbers(database_url, "timed")), "all is stored", 30)
 
 
 @BOTH
-def test_while_the_database_is_away_nothing_is_acknowledged_and_memory_is_bounded(broker, tmp_path, folder, senders, postgres, database_url):
+def test_while_the_database_is_away_nothing_is_acknowledged_and_memory_is_bounded(
+    broker, tmp_path, folder, senders, postgres, database_url
+):
     """The database is cut off at its wire: the ingester waits, says so, and catches up by itself."""
     wire = Proxy(postgres.port)
     ingester = Ingester(folder, database_url.replace(f":{postgres.port}/", f":{wire.port}/"), broker.url).start()
@@ -164,7 +170,10 @@ def test_two_ingesters_share_the_messages(broker, ingesters, senders, database_u
 
 @BOTH
 def test_two_ingesters_divide_the_feeds(broker, ingesters, senders, database_url):
-    one, two = ingesters(broker.url, "--feeds", "timed", "--name", "1"), ingesters(broker.url, "--feeds", "bare", "--name", "2")
+    one, two = (
+        ingesters(broker.url, "--feeds", "timed", "--name", "1"),
+        ingesters(broker.url, "--feeds", "bare", "--name", "2"),
+    )
     sender = senders(broker.port)
     services.wait_for(lambda: stored(database_url) > 50 and stored(database_url, "bare") > 50, "messages flow")
     sender.finish()
@@ -174,25 +183,41 @@ def test_two_ingesters_divide_the_feeds(broker, ingesters, senders, database_url
 
 
 @MOSQUITTO
-def test_a_changed_folder_is_taken_up_live_and_a_wrong_one_refused_as_a_whole(broker, ingesters, senders, folder, database_url):
+def test_a_changed_folder_is_taken_up_live_and_a_wrong_one_refused_as_a_whole(
+    broker, ingesters, senders, folder, database_url
+):
     ingesters(broker.url)
     sender = senders(broker.port, kinds=("timed", "late"))
 
     def state():
         with psycopg.connect(database_url) as conn:
-            return conn.execute("SELECT state, detail->>'refused' FROM process WHERE name = 'ingest'").fetchone() or ("", "")
+            return conn.execute("SELECT state, detail->>'refused' FROM process WHERE name = 'ingest'").fetchone() or (
+                "",
+                "",
+            )
 
     services.wait_for(lambda: stored(database_url) > 20, "messages flow")
     (folder / "feeds" / "late.toml").write_text("nonsense = 1\n")
-    services.wait_for(lambda: state()[0] == "refused" and "late.toml" in state()[1], "the wrong folder is refused with its reason")
+    services.wait_for(
+        lambda: state()[0] == "refused" and "late.toml" in state()[1], "the wrong folder is refused with its reason"
+    )
     before = stored(database_url)
     services.wait_for(lambda: stored(database_url) > before, "the old folder stays in force")
-    (folder / "feeds" / "late.toml").write_text(FEEDS["timed"].replace("timed/", "late/").replace('name = "Timed"', 'name = "Late"\nprefix = "late-"'))
+    (folder / "feeds" / "late.toml").write_text(
+        FEEDS["timed"].replace("timed/", "late/").replace('name = "Timed"', 'name = "Late"\nprefix = "late-"')
+    )
     services.wait_for(lambda: stored(database_url, "late") > 20, "the new feed is live")
     services.wait_for(lambda: state()[0] == "ok", "the state is well again")
-    with psycopg.connect(database_url, autocommit=True) as conn:  # a desk asks for a replay of what had come before the feed was declared
-        conn.execute("INSERT INTO request (kind, feed_id, by) SELECT 'replay', id, 'desk' FROM feed WHERE key = 'unclaimed'")
-        result = services.wait_for(lambda: (conn.execute("SELECT result FROM request WHERE done_at IS NOT NULL").fetchone() or [None])[0], "it is done")
+    with psycopg.connect(
+        database_url, autocommit=True
+    ) as conn:  # a desk asks for a replay of what had come before the feed was declared
+        conn.execute(
+            "INSERT INTO request (kind, feed_id, by) SELECT 'replay', id, 'desk' FROM feed WHERE key = 'unclaimed'"
+        )
+        result = services.wait_for(
+            lambda: (conn.execute("SELECT result FROM request WHERE done_at IS NOT NULL").fetchone() or [None])[0],
+            "it is done",
+        )
         assert result["tried"] == result["stored"] > 10
         assert conn.execute("SELECT count(*) FROM quarantine WHERE replayed_at IS NULL").fetchone() == (0,)
     sender.finish()
@@ -204,28 +229,108 @@ def test_tls_with_client_certificates_and_a_password(tmp_path, broker, ingesters
     def openssl(*words):
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=tmp_path)
 
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=ca",
-            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.crt",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=ca",
+        "-addext",
+        "basicConstraints=critical,CA:TRUE",
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign",
+    )
     for name, extra in (("server", "subjectAltName=IP:127.0.0.1"), ("client", "extendedKeyUsage=clientAuth")):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        openssl(
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            f"/CN={name}",
+        )
         (tmp_path / f"{name}.ext").write_text(extra)
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", f"{name}.crt",
-                "-days", "2", "-extfile", f"{name}.ext")
-    subprocess.run(["mosquitto_passwd", "-b", "-c", str(tmp_path / "passwords"), "ioc", "s3cret"], check=True, capture_output=True)
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            f"{name}.csr",
+            "-CA",
+            "ca.crt",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-out",
+            f"{name}.crt",
+            "-days",
+            "2",
+            "-extfile",
+            f"{name}.ext",
+        )
+    subprocess.run(
+        ["mosquitto_passwd", "-b", "-c", str(tmp_path / "passwords"), "ioc", "s3cret"], check=True, capture_output=True
+    )
     port = services.free_port()
     secure = services.Mosquitto(
-        tmp_path / "secure", f"listener {port} 127.0.0.1", f"cafile {tmp_path}/ca.crt", f"certfile {tmp_path}/server.crt",
-        f"keyfile {tmp_path}/server.key", "require_certificate true", f"password_file {tmp_path}/passwords",
+        tmp_path / "secure",
+        f"listener {port} 127.0.0.1",
+        f"cafile {tmp_path}/ca.crt",
+        f"certfile {tmp_path}/server.crt",
+        f"keyfile {tmp_path}/server.key",
+        "require_certificate true",
+        f"password_file {tmp_path}/passwords",
     ).start()
-    certificates = {"IOC_BROKER_CA": f"{tmp_path}/ca.crt", "IOC_BROKER_CERT": f"{tmp_path}/client.crt", "IOC_BROKER_KEY": f"{tmp_path}/client.key"}
+    certificates = {
+        "IOC_BROKER_CA": f"{tmp_path}/ca.crt",
+        "IOC_BROKER_CERT": f"{tmp_path}/client.crt",
+        "IOC_BROKER_KEY": f"{tmp_path}/client.key",
+    }
     try:
         ingesters(f"mqtts://ioc:s3cret@127.0.0.1:{port}", **certificates)
-        send = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(port), "--cafile", f"{tmp_path}/ca.crt", "--cert", f"{tmp_path}/client.crt",
-                "--key", f"{tmp_path}/client.key", "-u", "ioc", "-P", "s3cret", "-q", "1", "-t", "bare/s", "-l"]
-        subprocess.run(send, input="\n".join(f'{{"n": {n}}}' for n in range(3_000)), text=True, check=True, capture_output=True)
+        send = [
+            "mosquitto_pub",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "--cafile",
+            f"{tmp_path}/ca.crt",
+            "--cert",
+            f"{tmp_path}/client.crt",
+            "--key",
+            f"{tmp_path}/client.key",
+            "-u",
+            "ioc",
+            "-P",
+            "s3cret",
+            "-q",
+            "1",
+            "-t",
+            "bare/s",
+            "-l",
+        ]
+        subprocess.run(
+            send, input="\n".join(f'{{"n": {n}}}' for n in range(3_000)), text=True, check=True, capture_output=True
+        )
         services.wait_for(lambda: stored(database_url, "bare") == 3_000, "all is stored")
-        wrong = Ingester(tmp_path / "city", database_url, f"mqtts://ioc:wrong@127.0.0.1:{port}", "--name", "2", **certificates).start(wait=False)
-        services.wait_for(lambda: wrong.log.exists() and "not auth" in wrong.log.read_text().lower(), "the refusal is said")
+        wrong = Ingester(
+            tmp_path / "city", database_url, f"mqtts://ioc:wrong@127.0.0.1:{port}", "--name", "2", **certificates
+        ).start(wait=False)
+        services.wait_for(
+            lambda: wrong.log.exists() and "not auth" in wrong.log.read_text().lower(), "the refusal is said"
+        )
         assert "wrong@" not in wrong.log.read_text()
         assert wrong.stop() == 0
     finally:

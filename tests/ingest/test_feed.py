@@ -74,7 +74,9 @@ def test_a_wrong_filter_or_option_names_the_file(make_path):
 def test_without_a_time_of_its_own_a_message_has_its_arrival(path):
     when = now_us() - 5_000_000
     path.send(path.message("air/a", {"pm": 1}, received=when))
-    assert path.rows("SELECT extract(epoch FROM time) * 1000000, time_from FROM latest JOIN series s ON s.id = series_id") == [(when, "arrival")]
+    assert path.rows(
+        "SELECT extract(epoch FROM time) * 1000000, time_from FROM latest JOIN series s ON s.id = series_id"
+    ) == [(when, "arrival")]
 
 
 def test_a_redelivery_keeps_its_first_arrival(path):
@@ -96,10 +98,14 @@ def test_the_database_remembers_arrivals_for_the_next_process(path):
     from ioc.store import write
 
     when = now_us() - 5_000_000
-    path.send(path.message("air/a", {"pm": 1}, received=when, mid=7), path.message("air/a", {"pm": 2}, received=when, mid=8))
+    path.send(
+        path.message("air/a", {"pm": 1}, received=when, mid=7), path.message("air/a", {"pm": 2}, received=when, mid=8)
+    )
     arrivals = Arrivals(write.arrivals(path.conn, path.plan.limits.client))
     assert arrivals.first(path.message("air/a", {"pm": 2}, mid=8, dup=True)) == when
-    assert arrivals.first(path.message("air/a", {"pm": 2}, mid=3, dup=True)) == when, "NATS numbers anew after a restart"
+    assert arrivals.first(path.message("air/a", {"pm": 2}, mid=3, dup=True)) == when, (
+        "NATS numbers anew after a restart"
+    )
     later = path.message("air/a", {"pm": 2}, mid=8)
     assert arrivals.first(later) == later.received
 
@@ -131,9 +137,15 @@ def test_arrivals_are_bounded():
 
 
 def test_retained_messages_are_stored_ignored_or_not_trusted(make_path, tmp_path):
-    path = make_path(air=AIR, quiet=AIR.replace("air/{sensor}", "quiet/{sensor}").replace("[options]", 'retained = "ignore"\n[options]'))
+    path = make_path(
+        air=AIR,
+        quiet=AIR.replace("air/{sensor}", "quiet/{sensor}").replace("[options]", 'retained = "ignore"\n[options]'),
+    )
     when = t()
-    path.send(path.message("air/a", {"t": when, "pm": 1}, retain=True), path.message("quiet/a", {"t": when, "pm": 1}, retain=True))
+    path.send(
+        path.message("air/a", {"t": when, "pm": 1}, retain=True),
+        path.message("quiet/a", {"t": when, "pm": 1}, retain=True),
+    )
     assert path.ledger()["stored"] == 1
     assert path.reasons() == {("ignored", "retained"): 1}
 
@@ -168,16 +180,27 @@ def test_a_disabled_feed_is_counted_and_left(make_path):
 def test_positions_events_and_facts_arrive(make_path):
     bus = 'kind = "positions"\ntime = "t"\nlat = "lat"\nlon = "lon"\n'
     report = 'kind = "events"\ntime = "t"\n[options.event]\nkey = "id"\ntitle = "what"\nstatus = "status"\n'
-    path = make_path(bus=feed("bus/{sensor}", options=bus), report=feed("report", options=report),
-                     fixed=feed("fixed/{sensor}", options='time = "t"\nvalues = { pm2_5 = "pm" }\nlat = "lat"\nlon = "lon"\nsensor_name = "n"'))
+    path = make_path(
+        bus=feed("bus/{sensor}", options=bus),
+        report=feed("report", options=report),
+        fixed=feed(
+            "fixed/{sensor}",
+            options='time = "t"\nvalues = { pm2_5 = "pm" }\nlat = "lat"\nlon = "lon"\nsensor_name = "n"',
+        ),
+    )
     when = t()
-    sent = [("bus/7", {"t": when, "lat": 9.6, "lon": 105.97}), ("report", {"t": when, "id": "r1", "what": "a hole", "status": "open"}),
-            ("fixed/a", {"t": when, "pm": 3, "lat": 9.61, "lon": 105.98, "n": "Cầu \r\nBôn"})]
+    sent = [
+        ("bus/7", {"t": when, "lat": 9.6, "lon": 105.97}),
+        ("report", {"t": when, "id": "r1", "what": "a hole", "status": "open"}),
+        ("fixed/a", {"t": when, "pm": 3, "lat": 9.61, "lon": 105.98, "n": "Cầu \r\nBôn"}),
+    ]
     assert path.send(*sent).totals["stored"] == 3
     assert path.send(*sent).totals["duplicate"] == 3
     assert path.rows("SELECT lat, lon FROM latest_position") == [(9.6, 105.97)]
     assert path.rows("SELECT key, title, status FROM event") == [("r1", "a hole", "open")]
-    assert path.rows("SELECT name->>'', lat, place_from, moves FROM sensor WHERE key = 'a'") == [("Cầu  Bôn", 9.61, "payload", False)]
+    assert path.rows("SELECT name->>'', lat, place_from, moves FROM sensor WHERE key = 'a'") == [
+        ("Cầu  Bôn", 9.61, "payload", False)
+    ]
     assert path.one("SELECT moves FROM sensor WHERE key = '7'") is True
 
 

@@ -55,20 +55,36 @@ def test_a_wrong_line_is_named(tmp_path):
 def mapped(tmp_path, csv, mapping):
     (tmp_path / "t.csv").write_text(csv)
     (tmp_path / "m.toml").write_text(mapping)
-    return [(m.topic, json.loads(m.payload), m.time) for m in recording.read(tmp_path / "t.csv", recording.read_mapping(tmp_path / "m.toml"))]
+    return [
+        (m.topic, json.loads(m.payload), m.time)
+        for m in recording.read(tmp_path / "t.csv", recording.read_mapping(tmp_path / "m.toml"))
+    ]
 
 
 def test_a_csv_row_becomes_a_message_by_its_mapping(tmp_path):
-    found = mapped(tmp_path, "garage,count,at\nNORD/1,12,2026-01-01 07:00\nSÜD,NA,2026-01-01 07:05\n",
-                   'topic = "p/{garage}"\ntime = "at"\nzone = "Asia/Ho_Chi_Minh"\npayload = { n = "count" }\ntime_key = "t"\n')
-    assert found == [("p/NORD_1", {"n": 12, "t": "2026-01-01T00:00:00+00:00"}, 1767225600_000_000),
-                     ("p/SÜD", {"n": None, "t": "2026-01-01T00:05:00+00:00"}, 1767225900_000_000)]
+    found = mapped(
+        tmp_path,
+        "garage,count,at\nNORD/1,12,2026-01-01 07:00\nSÜD,NA,2026-01-01 07:05\n",
+        'topic = "p/{garage}"\ntime = "at"\nzone = "Asia/Ho_Chi_Minh"\npayload = { n = "count" }\ntime_key = "t"\n',
+    )
+    assert found == [
+        ("p/NORD_1", {"n": 12, "t": "2026-01-01T00:00:00+00:00"}, 1767225600_000_000),
+        ("p/SÜD", {"n": None, "t": "2026-01-01T00:05:00+00:00"}, 1767225900_000_000),
+    ]
 
 
 def test_a_wide_table_becomes_a_message_a_column_with_times_counted_from_a_start(tmp_path):
-    found = mapped(tmp_path, "s1,s2,x\n60.5,61,9\n50,,9\n", 'topic = "loop/{column}"\nwide = "v"\ncolumns = ["s*"]\nstart = "2026-01-01T00:00:00Z"\nstep = "5min"\n')
+    found = mapped(
+        tmp_path,
+        "s1,s2,x\n60.5,61,9\n50,,9\n",
+        'topic = "loop/{column}"\nwide = "v"\ncolumns = ["s*"]\nstart = "2026-01-01T00:00:00Z"\nstep = "5min"\n',
+    )
     assert [(topic, body["v"], (time - 1767225600_000_000) // 1_000_000) for topic, body, time in found] == [
-        ("loop/s1", 60.5, 0), ("loop/s2", 61, 0), ("loop/s1", 50, 300), ("loop/s2", None, 300)]
+        ("loop/s1", 60.5, 0),
+        ("loop/s2", 61, 0),
+        ("loop/s1", 50, 300),
+        ("loop/s2", None, 300),
+    ]
 
 
 def test_a_wrong_mapping_says_what_is_wrong(tmp_path):
@@ -83,18 +99,36 @@ def test_tempo_is_kept_or_multiplied():
     began = time.monotonic()
     gaps = [(time.monotonic() - began) for _ in replay.paced(messages, 2.0)]
     assert gaps[-1] >= 0.2
-    assert len(list(replay.paced([recording.Recorded("a", b"", t * 10**9) for t in range(9)], replay.parse_speed("max")))) == 9
+    assert (
+        len(list(replay.paced([recording.Recorded("a", b"", t * 10**9) for t in range(9)], replay.parse_speed("max"))))
+        == 9
+    )
     with pytest.raises(IocError):
         replay.parse_speed("fast")
 
 
 def test_shifting_moves_the_times_inside_too_and_nothing_else():
     start = 1767225600_000_000
-    body = {"t": "2026-01-01T00:00:10.5Z", "ms": 1767225610000, "s": 1767225610.5, "n": 42, "id": "2026", "old": "1999-01-01T00:00:00Z", "list": [1767225610]}
+    body = {
+        "t": "2026-01-01T00:00:10.5Z",
+        "ms": 1767225610000,
+        "s": 1767225610.5,
+        "n": 42,
+        "id": "2026",
+        "old": "1999-01-01T00:00:00Z",
+        "list": [1767225610],
+    }
     (found,) = replay.shifted([recording.Recorded("a", json.dumps(body).encode(), start)], start + 3_600_000_000)
     assert found.time == start + 3_600_000_000
-    assert json.loads(found.payload) == {"t": "2026-01-01T01:00:10.500000Z", "ms": 1767229210000, "s": 1767229210.5, "n": 42, "id": "2026",
-                                         "old": "1999-01-01T00:00:00Z", "list": [1767229210]}
+    assert json.loads(found.payload) == {
+        "t": "2026-01-01T01:00:10.500000Z",
+        "ms": 1767229210000,
+        "s": 1767229210.5,
+        "n": 42,
+        "id": "2026",
+        "old": "1999-01-01T00:00:00Z",
+        "list": [1767229210],
+    }
 
 
 @pytest.fixture
@@ -125,7 +159,10 @@ def test_a_topic_the_broker_hangs_up_on_is_named_and_the_rest_arrives(broker):
 def test_history_is_loaded_by_the_same_path_and_twice_does_no_harm(tmp_path, database_url):
     folder = rig.city(tmp_path / "city", metrics='[n]\nname = "n"\n', **FEEDS)
     start = rig.now_us() - 14 * 86_400_000_000
-    history = [Message(f"timed/s{n % 9}", b'{"t": %f, "n": %d}' % ((start + n * 60_000_000) / 1e6, n), start + n * 60_000_000) for n in range(20_000)]
+    history = [
+        Message(f"timed/s{n % 9}", b'{"t": %f, "n": %d}' % ((start + n * 60_000_000) / 1e6, n), start + n * 60_000_000)
+        for n in range(20_000)
+    ]
     history.insert(50, Message("timed/s1", b"garbage"))
     told = []
     totals = load(history, folder, database_url, told.append)
@@ -138,14 +175,23 @@ def test_history_is_loaded_by_the_same_path_and_twice_does_no_harm(tmp_path, dat
 def test_a_quarantine_is_replayed_once_its_mapping_fits(make_path):
     path = make_path()
     when = rig.now_us() - 60_000_000
-    path.send(path.message("air/a", {"t": when / 1e6, "PM": 7}, received=when), path.message("new/b", {"n": 1}, received=when), ("air/a", b"never"))
+    path.send(
+        path.message("air/a", {"t": when / 1e6, "PM": 7}, received=when),
+        path.message("new/b", {"n": 1}, received=when),
+        ("air/a", b"never"),
+    )
     kept = path.rows("SELECT f.key, reason FROM quarantine q JOIN feed f ON f.id = feed_id ORDER BY q.id")
     assert [feed for feed, _ in kept] == ["air", "unclaimed", "air"]
-    again = make_path(air=rig.AIR.replace('"pm"', '"PM"'), new=FEEDS["bare"].replace("bare/", "new/").replace("n =", "load ="))
+    again = make_path(
+        air=rig.AIR.replace('"pm"', '"PM"'), new=FEEDS["bare"].replace("bare/", "new/").replace("n =", "load =")
+    )
     found = replay_quarantine(again.plan.folder, again.committer._url, "air")
     assert (found.tried, found.stored, found.left, dict(found.reasons)) == (2, 1, 1, {"not_json": 1})
     assert replay_quarantine(again.plan.folder, again.committer._url, "unclaimed").stored == 1
-    assert again.rows("SELECT value, extract(epoch FROM time) * 1000000 FROM latest ORDER BY 1") == [(1.0, when), (7.0, when)]
+    assert again.rows("SELECT value, extract(epoch FROM time) * 1000000 FROM latest ORDER BY 1") == [
+        (1.0, when),
+        (7.0, when),
+    ]
     assert replay_quarantine(again.plan.folder, again.committer._url, "air").tried == 1
     assert again.one("SELECT count(*) FROM quarantine WHERE replayed_at IS NULL") == 1
     with pytest.raises(IocError, match="no feed"):

@@ -11,7 +11,12 @@ from ingest.topics import Topics, covering, parse, segments
 @pytest.mark.parametrize(
     ("text", "mqtt", "topic", "expected"),
     [
-        ("city/{district}/air/{sensor}/#", "city/+/air/+/#", "city/d1/air/s1/a/b", {"district": "d1", "sensor": "s1", "#": "a/b"}),
+        (
+            "city/{district}/air/{sensor}/#",
+            "city/+/air/+/#",
+            "city/d1/air/s1/a/b",
+            {"district": "d1", "sensor": "s1", "#": "a/b"},
+        ),
         ("a/+/{x}", "a/+/+", "a/b/c", {"x": "c"}),
         ("#", "#", "a/b", {"#": "a/b"}),
         ("/hfp/{v}", "/hfp/+", "/hfp/v2", {"v": "v2"}),
@@ -38,7 +43,10 @@ def test_a_wrong_filter_is_said(text):
 def test_it_matches_just_as_mqtt_does(seed):
     chance = random.Random(seed)
     levels = ["a", "b", "", "$x"]
-    filters = {"/".join(chance.choices([*levels, "+"], k=chance.randint(1, 3)) + chance.choice([[], ["#"]])) or "a" for _ in range(12)}
+    filters = {
+        "/".join(chance.choices([*levels, "+"], k=chance.randint(1, 3)) + chance.choice([[], ["#"]])) or "a"
+        for _ in range(12)
+    }
     topics = Topics()
     for text in sorted(filters):
         topics.add(parse(text), text)

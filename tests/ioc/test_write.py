@@ -14,14 +14,20 @@ T0 = 1_767_225_600_000_000
 @pytest.fixture
 def writer(conn):
     conn.execute("INSERT INTO feed (key, name) VALUES ('f', '{}')")
-    conn.execute("INSERT INTO sensor (key, name, feed_id) SELECT 's' || n, '{}', (SELECT id FROM feed WHERE key = 'f') FROM generate_series(1, 50) n")
+    conn.execute(
+        "INSERT INTO sensor (key, name, feed_id) SELECT 's' || n, '{}', (SELECT id FROM feed WHERE key = 'f') FROM generate_series(1, 50) n"
+    )
     conn.execute("INSERT INTO series (sensor_id, metric, feed_id) SELECT id, 'm', feed_id FROM sensor ORDER BY id")
     return write.Writer(conn)
 
 
 def readings(*rows):
     series, time, value = zip(*rows, strict=True)
-    return write.Readings(np.array(series, dtype=np.int32), arrays.times([T0 + t * 1_000_000 for t in time]), np.array(value, dtype=np.float64))
+    return write.Readings(
+        np.array(series, dtype=np.int32),
+        arrays.times([T0 + t * 1_000_000 for t in time]),
+        np.array(value, dtype=np.float64),
+    )
 
 
 def add(writer, rows):
@@ -31,7 +37,9 @@ def add(writer, rows):
 
 def test_new_readings_are_stored_as_they_are(writer):
     assert add(writer, readings((1, 0, 1.5), (2, 0, -0.0), (1, 1, 1e300))) == [True, True, True]
-    found = writer.conn.execute("SELECT series_id, extract(epoch FROM time) * 1000000, value FROM reading ORDER BY 1, 2").fetchall()
+    found = writer.conn.execute(
+        "SELECT series_id, extract(epoch FROM time) * 1000000, value FROM reading ORDER BY 1, 2"
+    ).fetchall()
     assert found == [(1, T0, 1.5), (1, T0 + 1_000_000, 1e300), (2, T0, -0.0)]
 
 
@@ -73,7 +81,9 @@ def test_order_finds_the_first_of_equal_rows_and_the_newest_of_each_key():
 
 def test_latest_never_goes_backwards(writer):
     def latest():
-        return writer.conn.execute("SELECT series_id, extract(epoch FROM time)::bigint * 1000000 - %s, value FROM latest ORDER BY 1", (T0,)).fetchall()
+        return writer.conn.execute(
+            "SELECT series_id, extract(epoch FROM time)::bigint * 1000000 - %s, value FROM latest ORDER BY 1", (T0,)
+        ).fetchall()
 
     write.raise_latest(writer, readings((1, 5, 5.0), (2, 5, 6.0)))
     write.raise_latest(writer, readings((1, 4, 9.0), (2, 6, 7.0), (3, 1, 1.0)))
@@ -85,7 +95,14 @@ def test_positions_are_stored_once_and_the_newest_stays_latest(writer):
     def places(*rows):
         sensor, time, lat = zip(*rows, strict=True)
         rest = np.full(len(rows), np.nan)
-        return write.Positions(np.array(sensor, dtype=np.int32), arrays.times([T0 + t for t in time]), np.array(lat), np.array(lat) * 10, rest, rest)
+        return write.Positions(
+            np.array(sensor, dtype=np.int32),
+            arrays.times([T0 + t for t in time]),
+            np.array(lat),
+            np.array(lat) * 10,
+            rest,
+            rest,
+        )
 
     assert write.add_positions(writer, places((1, 10, 9.5), (1, 20, 9.6), (2, 5, 9.7))).all()
     assert write.add_positions(writer, places((1, 10, 1.0), (1, 15, 9.55))).tolist() == [False, True]
@@ -94,14 +111,31 @@ def test_positions_are_stored_once_and_the_newest_stays_latest(writer):
 
 
 def event(key, status, second, *, severity=1, title="t", timed=True):
-    return {"feed_id": 2, "key": key, "kind": "report", "title": title, "status": status, "severity": severity, "timed": timed,
-            "time": f"2026-01-01T00:00:{second:02}Z", "lat": None, "lon": None, "area": None, "properties": {}}
+    return {
+        "feed_id": 2,
+        "key": key,
+        "kind": "report",
+        "title": title,
+        "status": status,
+        "severity": severity,
+        "timed": timed,
+        "time": f"2026-01-01T00:00:{second:02}Z",
+        "lat": None,
+        "lon": None,
+        "area": None,
+        "properties": {},
+    }
 
 
 def test_an_events_changes_may_come_in_any_order_and_twice(writer):
     assert write.add_events(writer, [event("a", "closed", 30), event("a", "open", 10)]).all()
-    assert write.add_events(writer, [event("a", "changed", 20, title="later"), event("a", "open", 10)]).tolist() == [True, False]
-    row = writer.conn.execute("SELECT status, title, extract(second FROM opened_at)::int, extract(second FROM closed_at)::int FROM event").fetchall()
+    assert write.add_events(writer, [event("a", "changed", 20, title="later"), event("a", "open", 10)]).tolist() == [
+        True,
+        False,
+    ]
+    row = writer.conn.execute(
+        "SELECT status, title, extract(second FROM opened_at)::int, extract(second FROM closed_at)::int FROM event"
+    ).fetchall()
     assert row == [("closed", "t", 10, 30)]
     assert writer.conn.execute("SELECT count(*) FROM event_change").fetchone() == (3,)
 
@@ -127,9 +161,17 @@ def test_hours_that_got_readings_are_marked_once_each(writer):
 
 def test_arrays_travel_as_they_are(conn):
     arrays.adapt(conn)
-    sent = {"i": np.array([1, -2], dtype=np.int32), "l": np.array([2**40]), "f": np.array([0.1, np.nan]), "b": np.array([True, False]),
-            "t": arrays.times([T0]), "e": np.zeros(0, dtype=np.int32)}
-    row = conn.execute("SELECT %(i)s::int[], %(l)s::bigint[], %(f)s::float8[], %(b)s::bool[], %(t)s::timestamptz[], %(e)s::int[]", sent).fetchone()
+    sent = {
+        "i": np.array([1, -2], dtype=np.int32),
+        "l": np.array([2**40]),
+        "f": np.array([0.1, np.nan]),
+        "b": np.array([True, False]),
+        "t": arrays.times([T0]),
+        "e": np.zeros(0, dtype=np.int32),
+    }
+    row = conn.execute(
+        "SELECT %(i)s::int[], %(l)s::bigint[], %(f)s::float8[], %(b)s::bool[], %(t)s::timestamptz[], %(e)s::int[]", sent
+    ).fetchone()
     assert row[0] == [1, -2]
     assert row[1] == [2**40]
     assert row[2][0] == 0.1
