@@ -2,7 +2,7 @@
 
 `reader(format, zone)` is compiled once for a feed; what it returns runs for every message. Formats:
 
-    auto            an epoch number (s, ms, µs or ns by its size), ISO 8601, or an RFC 2822 date
+    auto            an epoch number (s, ms, µs or ns by its size), ISO 8601, 20261231235958, or an RFC 2822 date
     s, ms, us, ns   an epoch number of that unit, as number or text, with fractions
     day_first       31/12/2026 23:59:58 with / - or . between
     month_first     12/31/2026 11:59:58 PM
@@ -39,6 +39,8 @@ _YEAR_LAST = re.compile(
     r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?\s*",
     re.IGNORECASE,
 )
+_DIGITS = re.compile(r"((?:19|20)\d\d)([01]\d)([0-3]\d)([0-2]\d)([0-5]\d)([0-5]\d)?")  # 20261231235958
+_COMPACT = (19_000_101_000_000, 21_000_101_000_000)  # the same as a number; as milliseconds the years after 2572
 _NUMBER = re.compile(r"\s*[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?\s*")
 
 
@@ -89,7 +91,7 @@ def _auto(zone: ZoneInfo) -> Reader:
     def read(value: Any) -> Micros:
         kind = value.__class__
         if kind is int or kind is float:
-            return scaled(value)
+            return scaled(value) if not _COMPACT[0] < value < _COMPACT[1] else _unusual(f"{value:.0f}", zone)
         if kind is not str:
             raise ValueError(f"not a time: {_shown(value)}")
         try:
@@ -103,6 +105,9 @@ def _auto(zone: ZoneInfo) -> Reader:
 
 def _unusual(text: str, zone: ZoneInfo) -> Micros:
     text = text.strip()
+    if match := _DIGITS.fullmatch(text):
+        year, month, day, *clock = match.groups()
+        return _assembled(year, month, day, [*clock, None, None], zone)
     if _NUMBER.fullmatch(text):
         return scaled(_epoch_text(text))
     if match := _LOOSE.fullmatch(text):
