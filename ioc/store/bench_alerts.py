@@ -39,3 +39,8 @@ def counts(conn: Connection) -> tuple[int, int]:
     row = conn.execute(queries.load("bench_alerts")["counts"]).fetchone()
     assert row is not None
     return int(row[0]), int(row[1])
+
+
+def server(conn: Connection) -> int:
+    """The process id of this connection's server."""
+    return conn.info.backend_pid

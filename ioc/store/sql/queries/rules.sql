@@ -19,7 +19,8 @@ INSERT INTO spec SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (rule_id
     clear double precision, direction smallint, quiet double precision);
 
 -- target_table --
--- Which series each level is for: by sensor where named, else by metric, else all. The first level of a rule wins.
+-- Which series each level is for: by sensor where named, else by metric (and area, where named), else all. The first level
+-- of a rule wins.
 CREATE TEMPORARY TABLE fresh_target ON COMMIT DROP AS
 WITH place AS MATERIALIZED (
     SELECT se.id, se.metric, s.key, coalesce(nullif(s.domain, ''), m.domain, '') AS domain, coalesce(f.key, '') AS feed,
@@ -27,22 +28,29 @@ WITH place AS MATERIALIZED (
     FROM series se JOIN sensor s ON s.id = se.sensor_id LEFT JOIN feed f ON f.id = se.feed_id
     LEFT JOIN metric m ON m.key = se.metric
     WHERE se.id > %(after)s AND coalesce(f.enabled, true)),
-candidate AS (
-    SELECT spec.*, p.id, p.metric, p.key, p.domain, p.feed, p.area, p.cadence
+near AS (
+    SELECT spec.rule_id, spec.place, p.id
     FROM spec CROSS JOIN unnest(spec.keys) AS k (key) JOIN place p ON p.key = k.key
     UNION ALL
-    SELECT spec.*, p.id, p.metric, p.key, p.domain, p.feed, p.area, p.cadence
-    FROM spec CROSS JOIN unnest(spec.metrics) AS w (metric) JOIN place p ON p.metric = w.metric WHERE spec.keys = '{}'
+    SELECT spec.rule_id, spec.place, p.id
+    FROM spec CROSS JOIN unnest(spec.metrics) AS w (metric) CROSS JOIN unnest(spec.areas) AS i (area)
+    JOIN place p ON p.metric = w.metric AND p.area = i.area WHERE spec.keys = '{}'
     UNION ALL
-    SELECT spec.*, p.id, p.metric, p.key, p.domain, p.feed, p.area, p.cadence
-    FROM spec CROSS JOIN place p WHERE spec.keys = '{}' AND spec.metrics = '{}')
-SELECT DISTINCT ON (rule_id, id) rule_id, id AS series_id, raise, clear, direction,
-    CASE WHEN raise IS NULL THEN coalesce(make_interval(secs => quiet), greatest(cadence * 5, '2 min'), '1 h') END AS quiet_after
-FROM candidate
-WHERE (metrics = '{}' OR metric = ANY (metrics)) AND (domains = '{}' OR domain = ANY (domains))
-  AND (feeds = '{}' OR feed = ANY (feeds)) AND (areas = '{}' OR area = ANY (areas))
-  AND (patterns = '{}' OR key LIKE ANY (patterns))
-ORDER BY rule_id, id, place;
+    SELECT spec.rule_id, spec.place, p.id
+    FROM spec CROSS JOIN unnest(spec.metrics) AS w (metric) JOIN place p ON p.metric = w.metric
+    WHERE spec.keys = '{}' AND spec.areas = '{}'
+    UNION ALL
+    SELECT spec.rule_id, spec.place, p.id FROM spec CROSS JOIN place p WHERE spec.keys = '{}' AND spec.metrics = '{}'),
+fitting AS (
+    SELECT DISTINCT ON (n.rule_id, n.id) n.rule_id, n.place, n.id
+    FROM near n JOIN spec ON spec.rule_id = n.rule_id AND spec.place = n.place JOIN place p ON p.id = n.id
+    WHERE (metrics = '{}' OR metric = ANY (metrics)) AND (domains = '{}' OR domain = ANY (domains))
+      AND (feeds = '{}' OR feed = ANY (feeds)) AND (areas = '{}' OR area = ANY (areas))
+      AND (patterns = '{}' OR key LIKE ANY (patterns))
+    ORDER BY n.rule_id, n.id, n.place)
+SELECT t.rule_id, t.id AS series_id, spec.raise, spec.clear, spec.direction, CASE WHEN spec.raise IS NULL
+    THEN coalesce(make_interval(secs => spec.quiet), greatest(p.cadence * 5, '2 min'), '1 h') END AS quiet_after
+FROM fitting t JOIN spec ON spec.rule_id = t.rule_id AND spec.place = t.place JOIN place p ON p.id = t.id;
 
 -- targets_gone --
 -- Pairs that are no longer watched.
