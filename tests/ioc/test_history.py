@@ -90,6 +90,9 @@ def test_minutes_are_read_where_they_are_kept_and_readings_where_they_are_not(co
     rows = put(conn, series, start, 10 * SECOND, range(360))
     rows += put(conn, series, start + 2 * HOUR, 5 * MINUTE, range(12))
     rows += put(conn, series, start + 4 * HOUR, 10 * SECOND, range(360))
+    rows += put(
+        conn, series, start + 4 * HOUR + SECOND, SECOND, [900] * 5
+    )  # a minute with more readings than its neighbour
     roll(conn)
     conn.execute("DELETE FROM rollup_1m WHERE bucket < %s", (start + HOUR,))
     conn.execute("DELETE FROM reading WHERE time >= %s", (start + 4 * HOUR,))  # so it must come from the minutes
