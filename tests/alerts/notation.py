@@ -8,7 +8,9 @@ from datetime import timedelta
 
 from ioc.config.types import parse_duration
 
-_TOKEN = re.compile(r"(?P<value>_|-?\d+(?:\.\d+)?)(?P<step>[+-]\d+(?:\.\d+)?(?=x))?(?:x(?P<times>\d+))?(?:@(?P<shift>-?[0-9a-z]+))?$")
+_TOKEN = re.compile(
+    r"(?P<value>_|-?\d+(?:\.\d+)?)(?P<step>[+-]\d+(?:\.\d+)?(?=x))?(?:x(?P<times>\d+))?(?:@(?P<shift>-?[0-9a-z]+))?$"
+)
 
 
 def steps(text):
