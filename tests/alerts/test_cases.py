@@ -40,7 +40,10 @@ def play(conn, case):
     """Run the case step by step; one tick a step unless the evaluator is down then."""
     every = parse_duration(case.get("every", "1min"))
     cadence = case.get("cadence", f"{every.total_seconds():g} s")
-    series = {name: city.add_series(conn, name, feed=case.get("feeds", {}).get(name, "gauges"), cadence=cadence) for name in case["series"]}
+    series = {
+        name: city.add_series(conn, name, feed=case.get("feeds", {}).get(name, "gauges"), cadence=cadence)
+        for name in case["series"]
+    }
     samples = {name: steps(row) for name, row in case["series"].items()}
     city.add_contact(conn)
     for rule in case.get("rules", [case.get("rule")]):
@@ -84,16 +87,22 @@ def act(conn, action, engine, now, packs):
         until = now + parse_duration(action["for"])
         conn.execute("UPDATE alarm SET suppressed_until = %s WHERE id = %s", (until, row))
     if "quality" in action:
-        conn.execute("""INSERT INTO quality (series_id, kind, since, last) SELECT se.id, %s, %s, %s FROM series se
-                        JOIN sensor s ON s.id = se.sensor_id WHERE s.key = %s""", (action["quality"], now, now, action["sensor"]))
+        conn.execute(
+            """INSERT INTO quality (series_id, kind, since, last) SELECT se.id, %s, %s, %s FROM series se
+                        JOIN sensor s ON s.id = se.sensor_id WHERE s.key = %s""",
+            (action["quality"], now, now, action["sensor"]),
+        )
     if action.get("restart"):
         return city.evaluator(conn, now, packs, settled=False)
     return engine
 
 
 def find(conn, name):
-    return conn.execute("""SELECT a.id FROM alarm a JOIN sensor s ON s.id = a.sensor_id
-                           WHERE s.key = %s AND a.closed_at IS NULL""", (name,)).fetchone()[0]
+    return conn.execute(
+        """SELECT a.id FROM alarm a JOIN sensor s ON s.id = a.sensor_id
+                           WHERE s.key = %s AND a.closed_at IS NULL""",
+        (name,),
+    ).fetchone()[0]
 
 
 def letter(conn, series, out, n):
@@ -116,10 +125,16 @@ def read(conn, out):
         shown = "" if value is None else f" {value:g}"
         seen = f" (data {minutes(event)})" if event is not None and event != at and actor == "ioc" else ""
         out.changes.append(f"{when} {name} {kind}{shown}{seen}" + (f": {note}" if note and kind == "closed" else ""))
-    out.told = [f"{reason} {name}" for reason, name in conn.execute("""
+    out.told = [
+        f"{reason} {name}"
+        for reason, name in conn.execute("""
         SELECT i.reason, coalesce(s.key, 'feed:' || f.key) FROM intent i JOIN alarm a ON a.id = i.alarm_id
-        LEFT JOIN sensor s ON s.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id ORDER BY 2, i.id""")]
-    out.rows = [f"{s} {minutes(a)}..{'' if b is None else minutes(b)} peak {'-' if p is None else f'{p:g}'}" + (" late" if late else "")
-                for s, a, b, p, late in conn.execute("""
+        LEFT JOIN sensor s ON s.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id ORDER BY 2, i.id""")
+    ]
+    out.rows = [
+        f"{s} {minutes(a)}..{'' if b is None else minutes(b)} peak {'-' if p is None else f'{p:g}'}"
+        + (" late" if late else "")
+        for s, a, b, p, late in conn.execute("""
         SELECT coalesce(s.key, 'feed:' || f.key), a.event_start, a.event_end, a.peak, a.detected_late FROM alarm a
-        LEFT JOIN sensor s ON s.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id ORDER BY a.id""")]
+        LEFT JOIN sensor s ON s.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id ORDER BY a.id""")
+    ]
