@@ -32,7 +32,12 @@ class Town:
         self.people = {key: city.add_contact(conn, key, lowest="low") for key in contacts}
         self.series = [city.add_series(conn, f"gauge-{n}", area=f"area-{n}") for n in range(gauges)]
         self.engine = city.evaluator(conn)
-        self.composer = Composer(Setting(zone=ZoneInfo("Asia/Ho_Chi_Minh"), base_url="https://ioc.test", sender=From("ioc@city.test", "IOC")), painter)
+        self.composer = Composer(
+            Setting(
+                zone=ZoneInfo("Asia/Ho_Chi_Minh"), base_url="https://ioc.test", sender=From("ioc@city.test", "IOC")
+            ),
+            painter,
+        )
         self.sender = Sender(smtp.server(url), "ioc@city.test")
 
     def measure(self, *values):
@@ -99,7 +104,9 @@ def test_an_address_that_does_not_exist_is_flagged_and_somebody_else_is_told(con
     assert [to for to, _, _ in mail_server.mails] == ["other@city.test"]
 
 
-@pytest.mark.parametrize(("step", "reply"), [("RCPT", "451 4.7.1 greylisted"), ("DATA", "452 4.3.1 full"), ("MAIL", "421 4.3.2 closing")])
+@pytest.mark.parametrize(
+    ("step", "reply"), [("RCPT", "451 4.7.1 greylisted"), ("DATA", "452 4.3.1 full"), ("MAIL", "421 4.3.2 closing")]
+)
 def test_later_means_later_and_the_same_mail(town, mail_server, step, reply):
     town.raise_and_write()
     mail_server.answer(step, reply)
@@ -308,8 +315,26 @@ def test_certificates_are_checked(conn, tmp_path):
     key = tmp_path / "key.pem"
     import subprocess
 
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(key) + ".crt",
-                    "-days", "2", "-subj", "/CN=localhost"], check=True, capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            str(key),
+            "-out",
+            str(key) + ".crt",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ],
+        check=True,
+        capture_output=True,
+    )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(str(key) + ".crt", str(key))
     server = MailServer(tls_context=context).start()
