@@ -35,7 +35,9 @@ def test_levels_that_make_no_sense_are_refused(options, says):
 
 
 def test_a_pack_that_is_not_there_says_what_is():
-    pack = ThresholdPack.model_validate({"name": "x", "source": "y", "level": [{"key": "a", "name": "A", "metric": "m", "value": 1}]})
+    pack = ThresholdPack.model_validate(
+        {"name": "x", "source": "y", "level": [{"key": "a", "name": "A", "metric": "m", "value": 1}]}
+    )
     for ref, says in {"nope.a": "there are: flood", "flood.z": "there are: a"}.items():
         options = threshold.Options(above=ref)
         with pytest.raises(ValueError, match=says):
@@ -51,12 +53,25 @@ def test_scopes(conn):
     city.add_series(conn, "river-1", area="w1")
     city.add_series(conn, "river_2", area="w2", feed="others")
     city.add_series(conn, "pm", metric="pm25", area="w1")
-    scopes = {"a": {"metrics": ["water_level"]}, "b": {"sensors": ["river-*"]}, "c": {"areas": ["w1"], "metrics": ["pm25"]},
-              "d": {"feeds": ["others"], "sensors": ["river-1", "river_2"]}, "e": {"domains": ["air"], "metrics": ["pm25"]}, "f": {"sensors": ["river_*"]}}
+    scopes = {
+        "a": {"metrics": ["water_level"]},
+        "b": {"sensors": ["river-*"]},
+        "c": {"areas": ["w1"], "metrics": ["pm25"]},
+        "d": {"feeds": ["others"], "sensors": ["river-1", "river_2"]},
+        "e": {"domains": ["air"], "metrics": ["pm25"]},
+        "f": {"sensors": ["river_*"]},
+    }
     for key, scope in scopes.items():
         city.add_rule(conn, key=key, options={"above": 5}, scope=scope)
     city.evaluator(conn)
-    assert pairs(conn) == [("a", "river-1"), ("a", "river_2"), ("b", "river-1"), ("c", "pm"), ("d", "river_2"), ("f", "river_2")]
+    assert pairs(conn) == [
+        ("a", "river-1"),
+        ("a", "river_2"),
+        ("b", "river-1"),
+        ("c", "pm"),
+        ("d", "river_2"),
+        ("f", "river_2"),
+    ]
 
 
 def test_series_that_are_discovered_later_join_and_sensors_that_left_go(conn):
@@ -102,7 +117,10 @@ def test_a_stuck_sensor(conn):
     city.add_rule(conn, kind="stuck", scope=SCOPE, priority="low")
     series = city.add_series(conn, "s")
     city.add_reading(conn, series, city.START, 9)
-    conn.execute("INSERT INTO quality (series_id, kind, since, last) VALUES (%s, 'stuck', %s, %s)", (series, city.START, city.START))
+    conn.execute(
+        "INSERT INTO quality (series_id, kind, since, last) VALUES (%s, 'stuck', %s, %s)",
+        (series, city.START, city.START),
+    )
     engine = city.evaluator(conn)
     engine.tick(conn, city.START)
     assert conn.execute("SELECT condition FROM alarm").fetchall() == [("true",)]
@@ -113,11 +131,22 @@ def test_a_stuck_sensor(conn):
 
 def test_an_event_that_is_open_too_long(conn):
     feed = city.add_feed(conn, "hotline")
-    city.add_rule(conn, key="overdue", kind="events", options={"kinds": ["report.*"], "overdue": "2h"}, scope={"feeds": ["hotline"]})
+    city.add_rule(
+        conn,
+        key="overdue",
+        kind="events",
+        options={"kinds": ["report.*"], "overdue": "2h"},
+        scope={"feeds": ["hotline"]},
+    )
     city.add_rule(conn, key="warning", kind="events", options={"kinds": ["cap"], "severity": 3})
     add = """INSERT INTO event (feed_id, key, kind, title, status, severity, opened_at, changed_at, lat, lon, area)
              VALUES (%s, %s, %s, 'Ổ gà', 'open', %s, %s, %s, 9.6, 105.9, 'w1')"""
-    for key, kind, severity, age in [("1", "report.road", 0, 3), ("2", "report.road", 0, 1), ("3", "cap", 3, 0), ("4", "cap", 2, 0)]:
+    for key, kind, severity, age in [
+        ("1", "report.road", 0, 3),
+        ("2", "report.road", 0, 1),
+        ("3", "cap", 3, 0),
+        ("4", "cap", 2, 0),
+    ]:
         conn.execute(add, (feed, key, kind, severity, city.START - timedelta(hours=age), city.START))
     engine = city.evaluator(conn)
     engine.tick(conn, city.START)
@@ -125,7 +154,11 @@ def test_an_event_that_is_open_too_long(conn):
     assert conn.execute(found).fetchall() == [("overdue", "1", "true", "w1", 9.6), ("warning", "3", "true", "w1", 9.6)]
     conn.execute("UPDATE event SET closed_at = %s, status = 'closed' WHERE key = '3'", (city.START,))
     engine.tick(conn, city.START + timedelta(minutes=61))
-    assert [row[:3] for row in conn.execute(found)] == [("overdue", "1", "true"), ("overdue", "2", "true"), ("warning", "3", "false")]
+    assert [row[:3] for row in conn.execute(found)] == [
+        ("overdue", "1", "true"),
+        ("overdue", "2", "true"),
+        ("warning", "3", "false"),
+    ]
 
 
 def test_a_long_outage_is_not_replayed_but_said(conn):
