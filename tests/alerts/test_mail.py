@@ -23,9 +23,25 @@ from tests.alerts import city
 EVIL = "Trạm\r\nBcc: x@evil.test\r\n\r\n<script>alert(1)</script> & \u202eabc"
 
 
-def write(conn, *, painter=None, sensors=("Cầu Quay",), language="vi", zone=None, kind=None, values=(60.0,), minutes=180, **given):
+def write(
+    conn,
+    *,
+    painter=None,
+    sensors=("Cầu Quay",),
+    language="vi",
+    zone=None,
+    kind=None,
+    values=(60.0,),
+    minutes=180,
+    **given,
+):
     """One rule, some sensors with three hours of readings, an alarm each, and the mail about them, parsed."""
-    rule = {"options": {"above": 50, "deadband": 2.5}, "priority": "critical", "scope": {"metrics": ["water_level"]}, **given}
+    rule = {
+        "options": {"above": 50, "deadband": 2.5},
+        "priority": "critical",
+        "scope": {"metrics": ["water_level"]},
+        **given,
+    }
     city.add_rule(conn, **rule)
     city.add_contact(conn, language=language, zone=zone, lowest="low")
     conn.execute("""INSERT INTO area (key, name, geometry) VALUES ('w1', '{"vi": "Phường 1", "en": "Ward 1"}',
@@ -35,12 +51,17 @@ def write(conn, *, painter=None, sensors=("Cầu Quay",), language="vi", zone=No
         series = city.add_series(conn, f"s{n}", area="w1", place=(9.6 + n / 500, 105.97))
         conn.execute("UPDATE sensor SET name = jsonb_build_object('', %s::text) WHERE key = %s", (name, f"s{n}"))
         for back in (0, 7):
-            conn.execute("""INSERT INTO reading SELECT %s, %s::timestamptz - make_interval(days => %s, mins => i), 30 + i %% 7
-                            FROM generate_series(1, %s) i ON CONFLICT DO NOTHING""", (series, now, back, minutes))
+            conn.execute(
+                """INSERT INTO reading SELECT %s, %s::timestamptz - make_interval(days => %s, mins => i), 30 + i %% 7
+                            FROM generate_series(1, %s) i ON CONFLICT DO NOTHING""",
+                (series, now, back, minutes),
+            )
         for m, value in enumerate(values):
             city.add_reading(conn, series, now + timedelta(seconds=m), value)
     city.evaluator(conn, now).tick(conn, now + timedelta(seconds=1))
-    setting = Setting(zone=city.ZONE, base_url="https://ioc.test/", sender=From("ioc@city.test", "Trung tâm\r\nđiều hành"))
+    setting = Setting(
+        zone=city.ZONE, base_url="https://ioc.test/", sender=From("ioc@city.test", "Trung tâm\r\nđiều hành")
+    )
     assert Composer(setting, painter).run(conn, now + timedelta(minutes=10)) == 1
     subject, raw, plain = conn.execute("SELECT subject, mime, plain_mime FROM outbox").fetchone()
     return Parsed(subject, raw, plain)
@@ -52,7 +73,11 @@ class Parsed:
         self.message = email.message_from_bytes(raw, policy=email.policy.default)
         self.text = self.message.get_body(("plain",)).get_content()
         self.html = self.message.get_body(("html",)).get_content()
-        self.pictures = {p["Content-ID"].strip("<>"): p.get_content() for p in self.message.walk() if p.get_content_type() == "image/png"}
+        self.pictures = {
+            p["Content-ID"].strip("<>"): p.get_content()
+            for p in self.message.walk()
+            if p.get_content_type() == "image/png"
+        }
 
     def lint(self):
         """What holds for every mail."""
@@ -62,7 +87,9 @@ class Parsed:
         assert "\r" not in self.subject
         assert len(self.html.encode()) < 100_000
         assert len(self.raw) < 400_000
-        assert set(re.findall(r'src="cid:([^"]+)"', self.html)) == set(self.pictures), "every picture is shown, every cid resolves"
+        assert set(re.findall(r'src="cid:([^"]+)"', self.html)) == set(self.pictures), (
+            "every picture is shown, every cid resolves"
+        )
         assert all(len(png) <= 150_000 and png[:4] == b"\x89PNG" for png in self.pictures.values())
         assert all(link.startswith("https://ioc.test/") for link in re.findall(r'href="([^"]+)"', self.html))
         assert "http" not in re.sub(r'href="[^"]+"', "", self.html), "nothing is loaded from elsewhere"
@@ -84,7 +111,11 @@ def test_one_alarm(conn, painter, language):
     for said in ("open the sluice", "flooded streets", "rain", "https://ioc.test/alarms/1"):
         assert said in found.text
     assert found.message["Content-Language"] == language
-    assert (found.message["X-IOC-Alarm-Id"], found.message["X-IOC-Severity"], found.message["X-IOC-State"]) == ("1", "1", "raised")
+    assert (found.message["X-IOC-Alarm-Id"], found.message["X-IOC-Severity"], found.message["X-IOC-State"]) == (
+        "1",
+        "1",
+        "raised",
+    )
 
 
 def test_local_time_of_the_reader_and_utc(conn):
@@ -168,7 +199,9 @@ def test_an_acknowledgement_is_in_the_history_of_the_next_mail(conn):
     city.evaluator(conn, now).tick(conn, now)
     setting = Setting(zone=city.ZONE, base_url="https://ioc.test/", sender=From("ioc@city.test", "IOC"))
     assert Composer(setting, None).run(conn, now + timedelta(minutes=1)) == 1
-    found = Parsed(*conn.execute("SELECT subject, mime, plain_mime FROM outbox ORDER BY created_at DESC LIMIT 1").fetchone())
+    found = Parsed(
+        *conn.execute("SELECT subject, mime, plain_mime FROM outbox ORDER BY created_at DESC LIMIT 1").fetchone()
+    )
     assert found.subject.startswith("[RESOLVED] Water level 40.00 m ≤ 50.00 m")
     assert "acknowledged by Duty officer: on my way" in found.text
 
