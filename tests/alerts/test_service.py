@@ -50,8 +50,13 @@ CONTACTS = "".join(f'[[contact]]\nkey = "{k}"\nname = "{k}"\nemail = "{k}@city.t
 
 @pytest.fixture
 def town(tmp_path):
-    for name, text in {"city.toml": CITY, "metrics.toml": METRICS, "rules/r.toml": RULE, "contacts.toml": CONTACTS,
-             "feeds/gauges.toml": FEED}.items():
+    for name, text in {
+        "city.toml": CITY,
+        "metrics.toml": METRICS,
+        "rules/r.toml": RULE,
+        "contacts.toml": CONTACTS,
+        "feeds/gauges.toml": FEED,
+    }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     return tmp_path
@@ -142,12 +147,16 @@ def test_the_folder_changes_while_it_runs(conn, town, gauges, start, mail_server
     wait_for(lambda: "refused" in running.health.state()["why"], "the broken folder is refused, with the reason")
     measure(conn, gauges[:1], 45)
     (town / "rules" / "r.toml").write_text(RULE.replace("50.0", "44.0"))
-    wait_for(lambda: conn.execute("SELECT 1 FROM alarm WHERE threshold = 44").fetchone(), "the new level is in force", 40)
+    wait_for(
+        lambda: conn.execute("SELECT 1 FROM alarm WHERE threshold = 44").fetchone(), "the new level is in force", 40
+    )
     wait_for(lambda: running.health.state()["why"] == "", "and nothing is wrong any more")
 
 
 @pytest.mark.parametrize("point", ["rendered", "written", "committed", "claimed", "data", "answered"])
-def test_killed_at_any_point_nothing_is_lost_and_a_double_is_recognisable(conn, town, gauges, database_url, mail_server, point):
+def test_killed_at_any_point_nothing_is_lost_and_a_double_is_recognisable(
+    conn, town, gauges, database_url, mail_server, point
+):
     measure(conn, gauges[:1], 60)
     first = engine(town, database_url, mail_server.url, point, after=1)
     first.join(40)
@@ -230,7 +239,9 @@ def test_the_database_goes_and_comes_back(town, tmp_path_factory, mail_server):
             migrate.migrate(conn)
             registry.sync(conn, folders.load(town))
             gauge = city.add_series(conn, "gauge", at=datetime.now(UTC))
-        running = Running(town, Settings(database_url=server.url, smtp_url=mail_server.url, base_url="https://ioc.test"))
+        running = Running(
+            town, Settings(database_url=server.url, smtp_url=mail_server.url, base_url="https://ioc.test")
+        )
         try:
             wait_for(lambda: running.health.state()["ready"], "the first evaluation")
             server.stop()
