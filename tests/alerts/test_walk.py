@@ -25,7 +25,16 @@ series = st.lists(st.tuples(st.integers(1, 6), st.integers(0, 10)), max_size=40)
 
 
 @settings(max_examples=400, deadline=None)
-@given(series, st.integers(0, 5), st.integers(0, 5), st.integers(1, 6), st.booleans(), st.integers(0, 3), st.booleans(), st.integers(0, 30))
+@given(
+    series,
+    st.integers(0, 5),
+    st.integers(0, 5),
+    st.integers(1, 6),
+    st.booleans(),
+    st.integers(0, 3),
+    st.booleans(),
+    st.integers(0, 30),
+)
 def test_walk_is_the_definition(steps, on, off, gap, active, band, low, used):
     at, samples = 0, []
     for wait, value in steps:
