@@ -18,7 +18,9 @@ for _name in [n for n in os.environ if n.startswith("IOC_") and n != "IOC_KILLS"
 
 def pytest_collection_modifyitems(items):
     missing = {
-        "chromium": None if services.find("chromium", "chromium-browser", "google-chrome") else "Chromium is not installed",
+        "chromium": None
+        if services.find("chromium", "chromium-browser", "google-chrome")
+        else "Chromium is not installed",
         "mosquitto": None if services.find("mosquitto") else "mosquitto is not installed",
         "node": None if services.find("node") else "Node.js is not installed",
         "feeds": None if services.FEEDS.is_dir() else "the recorded input ../shared/feeds is absent",
