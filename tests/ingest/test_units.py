@@ -31,9 +31,7 @@ def test_what_does_not_measure_the_same_is_refused(source, target):
         conversion(source, target)
 
 
-@pytest.mark.parametrize(
-    "unit", ["foo", "((((", "9**9**9**9", "m**99999999", "x" * 5000, "__import__('os')", "\0"]
-)
+@pytest.mark.parametrize("unit", ["foo", "((((", "9**9**9**9", "m**99999999", "x" * 5000, "__import__('os')", "\0"])
 def test_a_unit_nobody_knows_is_refused_at_once(unit):
     began = time.process_time()
     with pytest.raises(UnitError, match="unknown unit"):
