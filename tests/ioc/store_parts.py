@@ -50,7 +50,9 @@ def store(conn, rows):
     )
     readings = readings.take(write.order(readings.series, readings.time)[0])
     wasm = "emcc" in conn.execute("SELECT version()").fetchone()[0]
-    writer = write.Writer(conn, cautious=wasm)  # PGlite cannot COPY over the wire: the careful way, which is never wrong
+    writer = write.Writer(
+        conn, cautious=wasm
+    )  # PGlite cannot COPY over the wire: the careful way, which is never wrong
     with database.transaction(conn):
         new = readings.take(write.add_readings(writer, readings))
         if len(new.series):
