@@ -41,7 +41,14 @@ def kinds(conn):
 
 def test_a_screen_gets_what_it_shows(conn, gauge):
     [row] = alarms.open_alarms(conn)
-    assert (row["isa"], row["priority"], row["value"], row["threshold"], row["sensor"], row["area"]) == ("B", 3, 60, 50, "gauge", "w1")
+    assert (row["isa"], row["priority"], row["value"], row["threshold"], row["sensor"], row["area"]) == (
+        "B",
+        3,
+        60,
+        50,
+        "gauge",
+        "w1",
+    )
     assert row["metric_name"]["vi"] == "Mực nước"
     assert alarms.one(conn, 999) is None
 
@@ -93,8 +100,10 @@ def test_an_alarm_of_its_returned_state_is_over_when_acknowledged(conn, gauge):
     assert alarms.one(conn, 1)["close_reason"] == "acknowledged"
 
 
-@pytest.mark.parametrize(("by", "reason", "length"), [("", "works", HOUR), ("duty", " ", HOUR), ("duty", "works", timedelta(0)),
-                                                      ("duty", "works", timedelta(days=8))])
+@pytest.mark.parametrize(
+    ("by", "reason", "length"),
+    [("", "works", HOUR), ("duty", " ", HOUR), ("duty", "works", timedelta(0)), ("duty", "works", timedelta(days=8))],
+)
 def test_a_shelf_needs_a_name_a_reason_and_an_end(conn, gauge, by, reason, length):
     with pytest.raises(ShelfError):
         alarms.shelve(conn, 1, by, reason, length)
@@ -153,8 +162,13 @@ def test_a_reminder_puts_it_back_to_unacknowledged(conn):
 
 def test_who_is_told(conn):
     everybody = {"domains": (), "areas": ()}
-    for key, wishes in {"all": everybody, "water": {"domains": ["water"]}, "air": {"domains": ["air"]}, "there": {"areas": ["w2"]},
-                        "urgent": {"lowest": "critical"}}.items():
+    for key, wishes in {
+        "all": everybody,
+        "water": {"domains": ["water"]},
+        "air": {"domains": ["air"]},
+        "there": {"areas": ["w2"]},
+        "urgent": {"lowest": "critical"},
+    }.items():
         city.add_contact(conn, key, **wishes)
     city.add_rule(conn, options={"above": 50}, scope={"metrics": ["water_level"]}, priority="high")
     measure(conn, city.add_series(conn, "gauge", area="w1"), 0, 60)
