@@ -52,8 +52,16 @@ class Mosquitto:
         assert program
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "mosquitto.conf"
-        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "persistence true", "user root",
-                 f"persistence_location {self.folder}/", "max_queued_messages 0", "max_inflight_messages 2000", *self.extra]
+        lines = [
+            f"listener {self.port} 127.0.0.1",
+            "allow_anonymous true",
+            "persistence true",
+            "user root",
+            f"persistence_location {self.folder}/",
+            "max_queued_messages 0",
+            "max_inflight_messages 2000",
+            *self.extra,
+        ]
         config.write_text("\n".join(lines) + "\n")
         with (self.folder / "mosquitto.log").open("ab") as out:
             self.process = subprocess.Popen([program, "-c", str(config)], stdout=out, stderr=out)
