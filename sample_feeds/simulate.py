@@ -31,6 +31,7 @@ SEED = 2025
 ROUND = 8.0  # seconds in which every sensor speaks for the first time
 AGAIN = 15.0  # seconds after which the slow ones say it once more, to an ingester that was still starting
 SLOW = 60  # seconds between readings from which a sensor is slow
+STRIDE = 5.0  # seconds worked out at once: what the quickest sensor waits, so that none speaks twice in it
 BLOCK = 600.0  # seconds of citizen reports worked out at once
 LAGGING = 30.0  # seconds behind the clock after which the rest is skipped
 
@@ -50,17 +51,14 @@ class CitySimulation:
         town = world.load(self._folder, self._seed, storms(plan, began))
         voice = Voice(town, Faults(town, plan, began))
         yield from _until(sorted([*voice.first_round(began), *_still_open(town, began)], key=_when), until)
-        tempo, second = Tempo(town), np.ceil(began + ROUND)
-        calls = _Calls(town)
+        tempo, at, calls = Tempo(town), float(np.ceil(began + ROUND)), _Calls(town)
         again = voice.first_round(began + AGAIN, SLOW)
-        while second < until:
-            due = [m for m in again if second <= m.time / 1e6 < second + 1.0] if second < began + 30 else []
-            due += [
-                m for source, which, time in tempo.due(second, second + 1.0) for m in voice.say(source, which, time)
-            ]
-            due += calls.between(second, second + 1.0)
+        while at < until:
+            due = [m for m in again if at <= m.time / 1e6 < at + STRIDE] if at < began + 60 else []
+            due += [m for source, which, time in tempo.due(at, at + STRIDE) for m in voice.say(source, which, time)]
+            due += calls.between(at, at + STRIDE)
             yield from _until(sorted(due, key=_when), until)
-            second += 1.0
+            at += STRIDE
 
     def history(self, start: datetime, end: datetime) -> Iterator[Message]:
         """The past, calm and coarser, in time order: [start, end). Joins what `messages` says from `end` on."""

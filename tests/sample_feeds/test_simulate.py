@@ -25,6 +25,16 @@ def live(half_hour):
     return [m for m in half_hour if m.time < (START + minutes(25)).timestamp() * 1e6]
 
 
+@pytest.fixture(scope="module")
+def live_read(live, decode):
+    return decode(live)
+
+
+@pytest.fixture(scope="module")
+def past_read(past_day, decode):
+    return decode(past_day)
+
+
 def test_the_same_seed_says_the_same_bytes_and_another_does_not(live):
     again = list(islice(CitySimulation(CITY).messages(START), 2000))
     assert again == live[:2000]
@@ -57,8 +67,8 @@ def test_the_tempo_is_lively_and_cheap(live):
     assert max(calm) < 120
 
 
-def test_every_message_is_read_by_its_feed_into_sensors_metrics_and_ranges(live, decode, city):
-    found = decode(live)
+def test_every_message_is_read_by_its_feed_into_sensors_metrics_and_ranges(live_read, city):
+    found = live_read
     assert found.sensors == set(city.sensors)
     assert {metric for _, metric in found.readings} <= set(city.metrics)
     assert {topic.rsplit("/", 1)[-1] for topic, _ in found.refusals} == {
@@ -75,18 +85,18 @@ def test_every_message_is_read_by_its_feed_into_sensors_metrics_and_ranges(live,
     assert found.positions
 
 
-def test_payloads_tell_the_time_at_which_they_are_published(live, decode):
-    rows = decode(live).rows
+def test_payloads_tell_the_time_at_which_they_are_published(live_read):
+    rows = live_read.rows
     assert {sensor for came, sensor, _, time, _ in rows if abs(time - came) > 2_000_000} == {"thoi-tiet-vinh-chau"}
 
 
-def test_two_weeks_of_history_are_two_million_readings_in_time_order(decode, city, past_day):
+def test_two_weeks_of_history_are_two_million_readings_in_time_order(past_read, city, past_day):
     day = past_day
     times = [m.time for m in day]
     assert times == sorted(times)
     assert (START - timedelta(days=1)).timestamp() * 1e6 <= times[0]
     assert times[-1] < START.timestamp() * 1e6
-    found = decode(day)
+    found = past_read
     assert found.sensors == set(city.sensors)
     assert found.refusals == []
     assert found.suspects == []
@@ -102,9 +112,9 @@ def test_history_does_not_depend_on_where_it_is_cut():
     assert sorted(parts) == sorted(whole)
 
 
-def test_live_goes_on_where_history_ends(live, decode, past_day):
+def test_live_goes_on_where_history_ends(live, decode, past_read):
     """The gap between the last value of the past and the first live one is no larger than steps within the past."""
-    past = decode(past_day).readings
+    past = past_read.readings
     now = decode(m for m in live if m.time < (START.timestamp() + 10) * 1e6).readings
     values = {name: [value for _, value in sorted(readings)] for name, readings in past.items()}
     usual = {}
@@ -136,8 +146,8 @@ def test_a_restart_goes_on_with_the_same_city(decode):
     assert different == 0
 
 
-def test_citizen_reports_are_opened_taken_up_and_closed(decode, past_day):
-    found = decode(past_day).events
+def test_citizen_reports_are_opened_taken_up_and_closed(past_read):
+    found = past_read.events
     states = {}
     for row in found:
         states.setdefault(row["key"], []).append(row["status"])
@@ -204,6 +214,10 @@ def test_run_skips_what_it_slept_through():
     assert len(sent) == 900
     assert START.timestamp() + 3600 < woke < START.timestamp() + 3700
     assert sum(message in later for message in sent[300:]) > 50
+
+
+def test_no_sensor_speaks_twice_in_one_stride():
+    assert min(source.live for source in SOURCES) >= simulate.STRIDE
 
 
 def test_every_feed_of_the_folder_has_a_source(city):
