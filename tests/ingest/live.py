@@ -182,7 +182,8 @@ class Proxy(threading.Thread):
     def __init__(self, to, *, port=0):
         super().__init__(daemon=True)
         self._to, self.silent, self._ending = to, False, False
-        self._pairs = {}
+        self._pairs, self._clients = {}, set()
+        self.deaf = False  # what clients say is lost, what they are told arrives
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         self.start()
@@ -211,13 +212,15 @@ class Proxy(threading.Thread):
             near.close()
             return
         self._pairs[near], self._pairs[far] = far, near
+        self._clients.add(near)
 
     def _forward(self, sock):
         other = self._pairs.get(sock)
         try:
             data = sock.recv(65_536)
             if data and other:
-                other.sendall(data)
+                if not (self.deaf and sock in self._clients):
+                    other.sendall(data)
                 return
         except OSError:
             pass

@@ -84,6 +84,26 @@ def test_a_wire_that_is_cut_heals_and_loses_nothing(broker, ingesters, senders, 
     wire.end()
 
 
+@BOTH
+def test_a_crash_between_commit_and_acknowledgement_stores_nothing_twice(broker, ingesters, senders, database_url):
+    """Also where messages have no time of their own: the redelivery must find its first arrival again."""
+    wire = Proxy(broker.port)
+    ingester = ingesters(f"mqtt://127.0.0.1:{wire.port}")
+    wire.deaf = True  # everything is stored from here on, no acknowledgement arrives
+    sender = senders(broker.port, kinds=("bare", "timed"))
+    services.wait_for(lambda: stored(database_url, "bare") > 100, "messages flow")
+    sender.finish()
+    services.wait_for(lambda: stored(database_url, "bare") == sender.sent // 2 + sender.sent % 2, "all is stored")
+    ingester.kill()
+    wire.deaf = False
+    wire.cut()
+    ingester.start()
+    services.wait_for(lambda: ledger(database_url, "bare")["duplicate"] > 50, "the broker sends again", 30)
+    services.wait_for(lambda: ledger(database_url, "timed")["duplicate"] > 50, "the broker sends again", 30)
+    assert_exactly_once(database_url, sender)
+    wire.end()
+
+
 @MOSQUITTO
 def test_a_wire_that_goes_silent_is_noticed(broker, ingesters, senders, database_url, monkeypatch):
     """Half-open: nothing comes and nothing closes. Only the keepalive finds out."""
