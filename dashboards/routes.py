@@ -70,6 +70,9 @@ async def basemap() -> Response:
     folder = current().folder
     name = folder.city.map.basemap
     file = (folder.path / name).resolve() if name else None
+    if file is not None and file.suffix not in {".geojson", ".json"}:
+        log.warning("the base map %s is not drawn: convert it to GeoJSON", name)
+        file = None
     if file is None or not file.is_file() or not file.is_relative_to(folder.path.resolve()):
         return _json({"type": "FeatureCollection", "features": []})
     key = ("basemap", file.stat().st_mtime_ns, str(file))

@@ -63,11 +63,12 @@ IOC.draw = (() => {
     for (let t = midnight + 86400000; t > t0; t -= every) if (t <= now) svg.append(node('line', {x1: x(t), x2: x(t), y1: box.t, y2: h - box.b, class: 'grid'}),
       node('text', {x: x(t), y: h - 5 * k, 'text-anchor': 'middle'}, t === midnight ? IOC.date(t).slice(0, 5) : IOC.clock(t)));
     let left = false;
+    const crowded = level => data.levels.some(other => other.value > level.value && y(level.value) - y(other.value) < 19 * k);
     for (const level of [...data.levels].sort((a, b) => a.value - b.value)) {
       if (level.value < low || level.value > high) continue;
       left = !left; // names of close levels stand at opposite ends
       svg.append(node('line', {x1: box.l, x2: w - box.r, y1: y(level.value), y2: y(level.value), stroke: LEVEL[level.state], 'stroke-width': 1.3 * k, 'stroke-dasharray': '8 5', opacity: 0.9}),
-        node('text', {x: left ? box.l + 8 * k : w - box.r - 8 * k, 'text-anchor': left ? 'start' : 'end', y: y(level.value) - 5 * k, style: 'fill:' + LEVEL[level.state], class: 'on'}, IOC.say(level.name) + ' ' + IOC.number(level.value, data.decimals) + ' ' + data.unit));
+        node('text', {x: left ? box.l + 8 * k : w - box.r - 8 * k, 'text-anchor': left ? 'start' : 'end', y: y(level.value) + (crowded(level) ? 13 : -5) * k, style: 'fill:' + LEVEL[level.state], class: 'on'}, IOC.say(level.name) + ' ' + IOC.number(level.value, data.decimals) + ' ' + data.unit));
     }
     lines.forEach((line, i) => {
       for (const piece of pieces(line.points, data.step)) {
