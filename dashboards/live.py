@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,7 +17,7 @@ import orjson
 from dashboards import board
 from dashboards.snapshot import Snapshot
 from ioc.errors import StoreError
-from ioc.store import database, screens, snapshot
+from ioc.store import database, process, snapshot
 
 if TYPE_CHECKING:
     import threading
@@ -49,6 +49,7 @@ class Live:
         self._reload_at: float | None = None
         self._alarms_changed = True
         self._offset = 0.0
+        self._started = datetime.now(UTC)
         self._histories: dict[Any, list[dict[str, Any]]] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -141,7 +142,7 @@ class Live:
         if self._is_due("feeds"):
             self._say("feeds", feeds=snapshot.feeds(conn), processes=snapshot.processes(conn))
         if self._is_due("beat"):
-            screens.beat(conn, "dashboards", len(self._hub.screens))
+            process.beat(conn, "dashboards", self._started, "ok", {"screens": len(self._hub.screens)})
         if self._health:
             self._health.beat()
 

@@ -30,6 +30,12 @@ def word(key: str, **values: Any) -> str:
     return text.format(**values) if values else text
 
 
+def code(table: str, key: str) -> str:
+    """A phrase for a code that other parts may add to: the code itself where there is none yet."""
+    said = word(f"{table}.{key}")
+    return key if said == f"{table}.{key}" else said
+
+
 def text(names: dict[str, str] | None, otherwise: str = "–") -> str:
     """A name in the viewer's language."""
     return say(names, viewer.language()) or otherwise if names else otherwise

@@ -162,7 +162,7 @@ def _map(row: dict[str, Any]) -> Component:
 async def _history(id_: int) -> Component:
     changes = await current().read(screens.alarm_changes, id_)
     rows = [
-        [parts.when(c["at"], seconds=True), word(f"change.{c['kind']}"),
+        [parts.when(c["at"], seconds=True), parts.code("change", c["kind"]),
          number(c["value"], 2) if c["value"] is not None else "", c["actor"], c["note"]]
         for c in changes
     ]  # fmt: skip

@@ -130,8 +130,8 @@ async def _reasons(feed: int) -> Component:
 
 
 def _reason(code: str) -> str:
-    said = word(f"reason.{code}")
-    return code if said.startswith("reason.") else f"{said} ({code})"
+    said = parts.code("reason", code)
+    return said if said == code else f"{said} ({code})"
 
 
 def _replay() -> Component:

@@ -74,7 +74,7 @@ def _values(series: list[dict[str, Any]]) -> list[Component]:
                 html.Span(text(row["name"], row["metric"]), className="label"),
                 html.B(_said(row), className="num"),
                 html.Small(word("sensor.ago", age=parts.ago(row["time"])) if row["time"] else word("figure.none")),
-                *(html.Span(f"× {word('fault.' + f['kind'])}", className="fault", title=f["detail"])
+                *(html.Span(f"× {parts.code('fault', f['kind'])}", className="fault", title=f["detail"])
                   for f in row["faults"]),
             ],
             className="reading",

@@ -42,7 +42,7 @@ async def listed(kind: str, _: Any) -> Any:
 async def _listed(kind: str) -> Component:
     rows = await current().read(screens.worst, kind)
     counts = await current().read(screens.quality_counts)
-    said = " · ".join(f"{word('fault.' + k)} {number(v)}" for k, v in counts.items()) or word("quality.clean")
+    said = " · ".join(f"{parts.code('fault', k)} {number(v)}" for k, v in counts.items()) or word("quality.clean")
     heads = [word(f"col.{k}") for k in ("fault", "sensor", "metric", "feed", "count", "since", "last", "detail")]
     listed = [
         [_fault(r), html.A(text(r["sensor"], r["sensor_key"]), href=f"/?sensor={quote(r['sensor_key'])}"),
@@ -60,7 +60,7 @@ async def _listed(kind: str) -> Component:
 
 
 def _fault(row: dict[str, Any]) -> Component:
-    said = word(f"fault.{row['kind']}")
+    said = parts.code("fault", row["kind"])
     return (
         parts.sign("warn", "!", said) if row["active"] else parts.sign("none", "", f"{said} · {word('quality.over')}")
     )

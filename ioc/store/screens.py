@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-def beat(conn: Connection, name: str, screens: int) -> None:
-    """Say that this screen server lives."""
-    with translated():
-        conn.execute(queries.load("screens")["beat"], {"name": name, "screens": screens})
-
-
 def now(conn: Connection) -> datetime:
     """The database's clock."""
     found: datetime = _rows(conn, "now")[0]["clock_timestamp"]

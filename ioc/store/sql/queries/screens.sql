@@ -1,9 +1,3 @@
--- beat --
--- The screen server lives.
-INSERT INTO process (name, started_at, beat_at, detail)
-VALUES (%(name)s, clock_timestamp(), clock_timestamp(), jsonb_build_object('screens', %(screens)s::int))
-ON CONFLICT (name) DO UPDATE SET beat_at = clock_timestamp(), state = 'ok', detail = excluded.detail;
-
 -- sensor --
 -- One sensor by id, with its feed and area.
 SELECT s.id, s.key, s.name, s.domain, s.kind, coalesce(p.lat, s.lat) AS lat, coalesce(p.lon, s.lon) AS lon, s.area,
