@@ -151,7 +151,7 @@ jetstream {{
 mqtt {{
   listen: "127.0.0.1:{port}"
   ack_wait: "10s"
-  max_ack_pending: 2000
+  max_ack_pending: 8000
 }}
 max_payload: 8MB
 write_deadline: "30s"
