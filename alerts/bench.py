@@ -59,7 +59,7 @@ class _Cost:
 
     def _cpu(self) -> float:
         times = self._server.cpu_times()
-        return time.process_time() + times.user + times.system
+        return float(time.process_time() + times.user + times.system)
 
 
 def measure(conn: Connection, rules: int, series: int, ticks: int) -> dict[str, Any]:

@@ -90,8 +90,13 @@ class Machine(RuleBasedStateMachine):
             before = self.state
             assert lifecycle.step(self.state, event, latching=self.latching).state == before, "no data moves nothing"
             return
+        quiet = event == "remind" and (self.state.condition != "true" or self.state.flapping)
+        before = self.state
         self._step(event)
-        self.reference.event(event)
+        if quiet:
+            assert self.state == before, "nobody is reminded of what is not known to be true, or flaps"
+        else:
+            self.reference.event(event)
 
     @rule(name=st.sampled_from([*COVER, *UNCOVER]))
     def cover(self, name):
