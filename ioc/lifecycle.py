@@ -35,7 +35,7 @@ class State:
 
     @property
     def isa(self) -> str:
-        """The ISA-18.2 letter: A normal, B unacknowledged, C acknowledged, D returned, E/F latched, G/H/I suppressed."""
+        """The ISA-18.2 letter: A normal, B unacknowledged, C acknowledged, D returned, E F latched, G H I hidden."""
         if self.closed:
             return "A"
         if self.suppression != "none":
