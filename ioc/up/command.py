@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ioc.settings import Settings
-    from ioc.up.child import Child
+    from ioc.up.child import Child, Spec
 
 _LOOK = 2.0  # seconds between looks at the city folder
 _SLOW = 45.0  # seconds after which a part that is not ready is named
@@ -58,6 +58,7 @@ class _Run:
         self._plan, self._data, self._screen = plan, data, screen
         self._keeper = Supervisor(data, screen.news)
         self._waiting: list[Child] = []  # started, and not yet ready
+        self._publishers: list[Spec] = []  # not yet started
         self._began: dict[str, float] = {}  # when each part was first waited for
         self._folder, self._bridged = Watch(plan.city), before.pulls(plan.city)
         self._next_look = 0.0
@@ -73,6 +74,7 @@ class _Run:
                 while True:
                     self._keeper.turn(TICK)
                     self._announce()
+                    self._start_publishers()
                     self._follow_history()
                     self._follow_folder()
         except Stopped:
@@ -91,8 +93,8 @@ class _Run:
             if self._plan.postgres:
                 self._plan.postgres.make_database()
             _child_command(self._plan.migrate(), self._plan.settings.environment())
-        specs = [*self._plan.services(), *self._plan.publishers(), *([self._plan.bridge()] if self._bridged else [])]
-        self._waiting = [self._keeper.start(spec) for spec in specs]
+        self._waiting = [self._keeper.start(spec) for spec in self._plan.services()]
+        self._publishers = [*self._plan.publishers(), *([self._plan.bridge()] if self._bridged else [])]
 
     def _announce(self) -> None:
         """Show each part as it gets ready; a slow or broken one does not keep the others from being used."""
@@ -108,6 +110,12 @@ class _Run:
                 continue
             child.was_ready = True  # from now on it is only tended
             self._waiting.remove(child)
+
+    def _start_publishers(self) -> None:
+        """Once the ingester listens, or is too slow to wait for: a message nobody has subscribed to is lost."""
+        if self._publishers and "ingest" not in {c.spec.name for c in self._waiting}:
+            self._waiting += [self._keeper.start(spec) for spec in self._publishers]
+            self._publishers = []
 
     def _follow_history(self) -> None:
         """Start the history once the live parts stand, and show how far it is."""
