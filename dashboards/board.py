@@ -31,8 +31,7 @@ _JOIN: dict[str, Any] = {"max": max, "min": min, "sum": sum, "mean": fmean}
 class Trace(NamedTuple):
     """What a figure's sparkline, or one line of a chart, is read from."""
 
-    metric: str
-    sensors: tuple[int, ...]
+    series: tuple[int, ...]
     back: timedelta
     step: timedelta
     how: str  # mean, max, min, sum
@@ -115,22 +114,21 @@ def alarms(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def tile_trace(tile: Tile, snap: Snapshot, most: int = 200) -> Trace:
     """Where a figure's sparkline comes from: the last day in quarters of an hour."""
-    points = snap.members(tile.metric, tile.sensor, tile.area)[1]
-    sensors = sorted({snap.sensors[point].id for point in points})[:most]
+    slots = snap.members(tile.metric, tile.sensor, tile.area)[0]
+    series = sorted(int(s) for s in snap.series[slots])[:most]
     how = "mean" if tile.aggregate in {"last", "count"} else tile.aggregate
-    return Trace(tile.metric, tuple(sensors), timedelta(days=1), timedelta(minutes=15), how)
+    return Trace(tuple(series), timedelta(days=1), timedelta(minutes=15), how)
 
 
 def chart_trace(chart: Chart, snap: Snapshot) -> Trace:
     """Where a chart's lines come from: about three hundred steps."""
-    by_key = {row.key: row.id for row in snap.sensors}
-    sensors = tuple(by_key[k] for k in chart.sensors if k in by_key)
+    slots = [at for key in chart.sensors for at in snap.members(chart.metric, key, None)[0]]
     step = timedelta(seconds=max(60.0, round(chart.hours * 12) * 1.0))
-    return Trace(chart.metric, sensors, timedelta(hours=chart.hours), step, "mean")
+    return Trace(tuple(int(snap.series[at]) for at in slots), timedelta(hours=chart.hours), step, "mean")
 
 
 def spark(rows: Iterable[dict[str, Any]], how: str) -> list[list[float]]:
-    """[[ms, value], ...]: the sensors' history rows joined into one line."""
+    """[[ms, value], ...]: history rows of several series joined into one line."""
     column = {"max": "high", "min": "low"}.get(how, "mean")
     steps: dict[int, list[float]] = {}
     for row in rows:
@@ -142,13 +140,12 @@ def chart(
     drawn: Chart, trace: Trace, rows: list[dict[str, Any]], snap: Snapshot, folder: CityFolder, today: date
 ) -> Any:
     """A chart as a wall draws it: lines by sensor, levels, unit."""
-    names = {row.id: row.name for row in snap.sensors}
     metric = snap.metrics.get(drawn.metric) or {}
     found = [x for name in drawn.levels if (x := level(folder, name, today)) is not None]
-    lines = [(s, [row for row in rows if row["sensor_id"] == s]) for s in trace.sensors]
+    lines = [(snap.name_of(s), [row for row in rows if row["series"] == s]) for s in trace.series]
     return {
         "title": drawn.title, "unit": metric.get("unit", ""), "decimals": metric.get("decimals", 1),
         "hours": drawn.hours, "step": trace.step.total_seconds() * 1000,
-        "lines": [{"name": names[s], "points": spark(own, "mean")} for s, own in lines],
+        "lines": [{"name": name, "points": spark(own, "mean")} for name, own in lines],
         "levels": [{"name": x.name, "value": x.value, "state": _STATE[x.severity]} for x in found],
     }  # fmt: skip

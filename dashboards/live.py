@@ -1,12 +1,14 @@
 """Follows the store and keeps the hub current: whole once, then what each commit touched, whole again after a loss.
 
-One thread, one connection. It sleeps at least four times as long as it worked, so it never takes more than a fifth of
-a core however fast the commits come.
+One thread and one connection for what moves the map. It rests up to four times as long as it worked, half a second at
+most: about a fifth of a core however fast the commits come, and never a picture that stands still. What may take
+longer (history, quality, feeds) has threads of its own, see `aside`.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -14,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from dashboards import board
+from dashboards import aside, board, traces
 from dashboards.snapshot import Snapshot
 from ioc.errors import StoreError
 from ioc.store import database, process, snapshot
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     from dashboards.hub import Hub
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _WAIT = 0.2  # seconds without a notice before the clock work is done anyway
 _LEAST_PAUSE = 0.03
+_MOST_PAUSE = 0.5
 _WORK_SHARE = 4
-_EVERY = {"figures": 1.0, "doubt": 5.0, "feeds": 5.0, "traces": 60.0, "whole": 300.0, "beat": 5.0}  # seconds
+_EVERY = {"figures": 1.0, "doubt": 5.0, "feeds": 5.0, "traces": 20.0, "whole": 300.0, "beat": 5.0}  # seconds
 _REGISTRY_PAUSE = 3.0  # seconds between two reloads of the registry while sensors are being discovered
 
 
@@ -48,15 +50,20 @@ class Live:
         self._due: dict[str, float] = defaultdict(float)
         self._reload_at: float | None = None
         self._alarms_changed = True
+        self._doubtful: list[int] = []
         self._offset = 0.0
         self._started = datetime.now(UTC)
-        self._histories: dict[Any, list[dict[str, Any]]] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`; a lost store is said, and tried again every second."""
+        for name, jobs in (("history", self._history_jobs()), ("facts", self._fact_jobs())):
+            threading.Thread(target=aside.run, args=(self._url, name, jobs, stop), name=name, daemon=True).start()
         while not stop.is_set():
             try:
-                with database.connect(self._url, name="ioc dashboards live", autocommit=True) as conn:
+                with (
+                    database.translated(),
+                    database.connect(self._url, name="ioc dashboards live", autocommit=True) as conn,
+                ):
                     self._follow(conn, stop)
             except StoreError as error:
                 log.warning("the store is away: %s", error)
@@ -79,7 +86,7 @@ class Live:
                 self._fetch(conn, changes)
             self._alarms_changed |= alarmed
             self._clockwork(conn)
-            stop.wait(max(_LEAST_PAUSE, (time.monotonic() - began) * _WORK_SHARE))
+            stop.wait(min(_MOST_PAUSE, max(_LEAST_PAUSE, (time.monotonic() - began) * _WORK_SHARE)))
 
     def _wait(self, conn: Connection) -> tuple[list[int], bool]:
         found = list(snapshot.notices(conn, _WAIT))
@@ -99,7 +106,7 @@ class Live:
         snap.heard = heard
         snap.apply(snapshot.latest(conn))
         snap.move(snapshot.places(conn))
-        snap.doubt(snapshot.doubtful(conn))
+        snap.doubt(self._doubtful)
         self._offset = snapshot.now(conn) / 1e6 - time.time()
         self._alarms_changed, self._reload_at = True, None
         self._due["whole"] = time.monotonic() + _EVERY["whole"]
@@ -128,21 +135,13 @@ class Live:
             self._load(conn)
             return
         assert self.snap is not None
-        if self._is_due("doubt"):
-            self.snap.doubt(snapshot.doubtful(conn))
         if self._alarms_changed:
             self._alarms_changed = False
             self._alarms(conn)
         frame = self.snap.frame(self.now())
         self._call(self._hub.show, frame, self.snap.movers, self.snap.heard)
-        if self._is_due("traces"):
-            self._traces(conn)
         if self._is_due("figures"):
             self._say("board", scenes=self._figures(frame))
-        if self._is_due("feeds"):
-            self._say("feeds", feeds=snapshot.feeds(conn), processes=snapshot.processes(conn))
-        if self._is_due("beat"):
-            process.beat(conn, "dashboards", self._started, "ok", {"screens": len(self._hub.screens)})
         if self._health:
             self._health.beat()
 
@@ -153,7 +152,6 @@ class Live:
     def take(self, folder: CityFolder) -> None:
         """A changed city folder, checked by the caller."""
         self.folder = folder
-        self._due.pop("traces", None)
 
     def _is_due(self, what: str) -> bool:
         now = time.monotonic()
@@ -180,27 +178,30 @@ class Live:
             for key, scene in self.folder.scenes.items()
         }
 
-    def _traces(self, conn: Connection) -> None:
-        assert self.snap is not None
-        self._histories.clear()
-        today = datetime.fromtimestamp(self.now() / 1e6, self.folder.city.tz).date()
-        scenes: dict[str, Any] = {}
-        for key, scene in self.folder.scenes.items():
-            traces = [board.tile_trace(t, self.snap) for t in scene.tiles]
-            scenes[key] = {"sparks": [board.spark(self._history(conn, t), t.how) for t in traces], "chart": None}
-            if scene.chart:
-                trace = board.chart_trace(scene.chart, self.snap)
-                rows = self._history(conn, trace)
-                scenes[key]["chart"] = board.chart(scene.chart, trace, rows, self.snap, self.folder, today)
-        self._say("traces", scenes=scenes)
+    def _history_jobs(self) -> list[aside.Job]:
+        return [aside.Job(_EVERY["traces"], self._traces, lambda: (self.snap is None, id(self.folder)))]
 
-    def _history(self, conn: Connection, trace: board.Trace) -> list[dict[str, Any]]:
-        """Figures of several scenes often share one."""
-        if not trace.sensors:
-            return []
-        if trace not in self._histories:
-            self._histories[trace] = snapshot.history(conn, trace.metric, list(trace.sensors), trace.back, trace.step)
-        return self._histories[trace]
+    def _fact_jobs(self) -> list[aside.Job]:
+        return [
+            aside.Job(_EVERY["doubt"], self._doubt),
+            aside.Job(_EVERY["feeds"], self._feeds),
+            aside.Job(_EVERY["beat"], self._beat),
+        ]
+
+    def _traces(self, conn: Connection) -> None:
+        if self.snap is not None:
+            self._say("traces", scenes=traces.scenes(conn, self.snap, self.folder, self.now()))
+
+    def _doubt(self, conn: Connection) -> None:
+        self._doubtful = snapshot.doubtful(conn)
+        if self.snap is not None:
+            self.snap.doubt(self._doubtful)
+
+    def _feeds(self, conn: Connection) -> None:
+        self._say("feeds", feeds=snapshot.feeds(conn), processes=snapshot.processes(conn))
+
+    def _beat(self, conn: Connection) -> None:
+        process.beat(conn, "dashboards", self._started, "ok", {"screens": len(self._hub.screens)})
 
 
 def _shape(registry: Registry | None) -> Any:

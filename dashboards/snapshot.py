@@ -58,6 +58,7 @@ class Snapshot:
         self.index = {row.id: i for i, row in enumerate(registry.sensors)}
         shown = [(i, s, m) for i, s, m in registry.series if s in self.index]
         self.slot = {series: at for at, (series, _, _) in enumerate(shown)}
+        self.series = np.array([series for series, _, _ in shown], np.int64)
         self.slots_of = _slots(shown)
         self._point = np.array([self.index[s] for _, s, _ in shown], np.intp)
         self._slots_by_metric = _by_metric(shown)
@@ -103,6 +104,11 @@ class Snapshot:
         found = np.array(kept, np.intp)
         return found, self._point[found]
 
+    def name_of(self, series: int) -> dict[str, str]:
+        """What the sensor of a series is called."""
+        found: dict[str, str] = self.sensors[self._point[self.slot[series]]].name
+        return found
+
     @property
     def movers(self) -> NDArray[np.intp]:
         """The points that may move, or have."""
@@ -116,8 +122,9 @@ class Snapshot:
 
     def doubt(self, series: Iterable[int]) -> None:
         """Series whose values must not be believed: replaces what was said before."""
-        self._doubt[:] = False
-        self._doubt[[self.slot[s] for s in series if s in self.slot]] = True
+        doubt = np.zeros(len(self._doubt), np.bool_)
+        doubt[[self.slot[s] for s in series if s in self.slot]] = True
+        self._doubt = doubt  # at once: another thread may be looking
 
     def alarm(self, rows: Iterable[dict[str, Any]]) -> None:
         """Open alarms that are true and not suppressed colour their sensor: replaces what was said before."""

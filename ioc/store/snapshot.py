@@ -5,16 +5,17 @@ Times are microseconds UTC. Functions take a connection; the caller owns the tra
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.rows import dict_row, namedtuple_row
 
+from ioc.store import history as past
 from ioc.store import queries
 from ioc.store.database import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import timedelta
 
     from ioc.records import Micros
     from ioc.store.database import Connection
@@ -121,9 +122,16 @@ def processes(conn: Connection) -> list[Row]:
     return _rows(conn, "processes")
 
 
-def history(conn: Connection, metric: str, sensors: list[int], back: timedelta, step: timedelta) -> list[Row]:
-    """One metric of some sensors over the last `back`, in steps: sensor_id, at, mean, low, high, total."""
-    return _rows(conn, "history", metric=metric, sensors=sensors, back=back, step=step)
+def history(conn: Connection, series: list[int], now: Micros, back: timedelta, step: timedelta) -> list[Row]:
+    """Some series over the last `back`, in steps: series, at (microseconds), mean, low, high."""
+    if not series:
+        return []
+    end = datetime.fromtimestamp(now / 1e6, UTC)
+    found = past.stepped(conn, series, end - back, end + timedelta(microseconds=1), step, end)
+    return [
+        {"series": p.series_id, "at": int(p.at.timestamp() * 1e6), "mean": p.mean, "low": p.low, "high": p.high}
+        for p in found
+    ]
 
 
 def listen(conn: Connection) -> None:

@@ -84,15 +84,6 @@ WHERE f.enabled AND f.key <> 'unclaimed' ORDER BY f.key;
 -- What each running part says of itself.
 SELECT name, state, (extract(epoch FROM beat_at) * 1000000)::bigint AS beat FROM process ORDER BY name;
 
--- history --
--- One metric of these sensors in equal steps of time, oldest first; microseconds.
-SELECT se.sensor_id, (extract(epoch FROM date_bin(%(step)s::interval, r.time, timestamptz '2000-01-01 00:00Z')) * 1000000)::bigint AS at,
-       avg(r.value)::float8 AS mean, min(r.value) AS low, max(r.value) AS high, sum(r.value)::float8 AS total
-FROM series se JOIN reading r ON r.series_id = se.id
-WHERE se.metric = %(metric)s AND se.sensor_id = ANY(%(sensors)s)
-  AND r.time > clock_timestamp() - %(back)s::interval AND r.time <= clock_timestamp()
-GROUP BY 1, 2 ORDER BY 2;
-
 -- listen --
 -- Be told of every commit and every alarm.
 LISTEN ioc_change; LISTEN ioc_alarm;
