@@ -139,13 +139,24 @@ class Publisher:
             client.tls_set_context(tls_context(self._settings))
         client.reconnect_delay_set(1, 10)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
-        client.on_publish = self._on_publish
+        client.on_connect_fail, client.on_publish = self._on_connect_fail, self._on_publish
         client.connect_async(self._address.host, self._address.port, keepalive=30)
         client.loop_start()
         return client
 
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self.why = f"the broker refused: {reason}" if reason.is_failure else ""
+        self._now(f"the broker refused: {reason}" if reason.is_failure else "")
+
+    def _on_connect_fail(self, _client: Any, _data: Any) -> None:
+        self._now(f"the broker at {self._address.host}:{self._address.port} cannot be reached")
+
+    def _now(self, why: str) -> None:
+        """Say it once, when it changes: who publishes into nothing wants to know."""
+        if why and why != self.why:
+            log.warning("%s; trying again", why)
+        elif not why and self.why != "connecting":
+            log.info("connected to the broker again")
+        self.why = why
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
         with self._room:
@@ -159,7 +170,9 @@ class Publisher:
     def _on_disconnect(self, client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if client is not self._client:
             return
-        was_connected, self.why = not self.why, f"the connection was lost: {reason}"
+        was_connected = not self.why
+        if was_connected:
+            self._now(f"the connection was lost: {reason}")
         with self._room:
             if was_connected and self._open:  # a broker that is merely away is waited for
                 self._losses += 1

@@ -19,6 +19,7 @@ import gzip
 import io
 import re
 import tomllib
+import zlib
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -68,13 +69,16 @@ class Mapping(Model):
 def read(file: Path, mapping: Mapping | None = None, topic: str | None = None) -> Iterator[Recorded]:
     """The messages of one file, in its order. topic replaces the recorded one. Raises IocError with the line."""
     if not file.is_file():
-        raise IocError(f"{file}: there is no such file")
-    if ".csv" in file.suffixes:
-        if mapping is None:
+        raise IocError(f"{file}: {'a folder, not a file' if file.is_dir() else 'there is no such file'}")
+    try:
+        if ".csv" not in file.suffixes:
+            yield from _lines(file, topic)
+        elif mapping is None:
             raise IocError(f"{file}: a CSV needs --mapping, a TOML file that says topic, time and payload")
-        yield from _csv(file, mapping if topic is None else mapping.model_copy(update={"topic": topic}))
-    else:
-        yield from _lines(file, topic)
+        else:
+            yield from _csv(file, mapping if topic is None else mapping.model_copy(update={"topic": topic}))
+    except (UnicodeDecodeError, EOFError, OSError, zlib.error) as error:
+        raise IocError(f"{file}: it cannot be read as JSON lines or CSV, plain or .gz: {error}") from error
 
 
 def read_mapping(file: Path) -> Mapping:

@@ -142,6 +142,7 @@ class Service:
         try:
             while not self.stop.is_set():
                 self.watch.adopt()
+                client.hold(pipeline.stalled)
                 messages = client.poll(pipeline.push(), reading=not pipeline.full)
                 if messages:
                     pipeline.offer(messages)
@@ -149,6 +150,7 @@ class Service:
                     raise pipeline.failed
                 self._report()
         finally:
+            self.stop.set()  # an error ends the other threads too, at once
             pipeline.close()
             client.close()
             self.watch.join(5)

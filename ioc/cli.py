@@ -133,6 +133,8 @@ def _explain(error: Exception) -> int:
         return _say(f"{count} fault{'s' if count != 1 else ''} in the city folder:\n{error}", 1)
     if isinstance(error, IocError):
         return _say(str(error), 1)
+    if isinstance(error, OSError) and error.filename:
+        return _say(f"{error.filename}: {error.strerror}", 1)
     return _say(f"unexpected {type(error).__name__}: {error}\nRun it again with --debug to see where.", 1)
 
 

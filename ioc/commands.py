@@ -37,7 +37,7 @@ def register(commands: Any) -> None:
 
     backfill = commands.add_parser("backfill", help="load the sample city's past into the store")
     backfill.add_argument("folder", nargs="?", type=Path, metavar="CITY", help="city folder (the sample city)")
-    backfill.add_argument("--days", type=int, default=14, metavar="N", help="days of history (14)")
+    backfill.add_argument("--days", type=_days, default=14, metavar="N", help="days of history (14)")
     backfill.add_argument(
         "--progress", type=Path, metavar="FILE", help="keep how far it came here, and go on from there"
     )
@@ -78,8 +78,14 @@ def _register_up(commands: Any) -> None:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: a whole number from 1 to 65535")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 3650):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of days from 1 to 3650")
     return int(text)
 
 

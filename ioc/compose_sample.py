@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING
 from ioc.errors import BrokerError
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ioc.settings import Settings
 
 DAYS = 14
+BEAT = 5.0  # seconds between signs of life
 log = logging.getLogger(__name__)
 
 
@@ -43,10 +44,35 @@ def simulate(folder: Path, settings: Settings, stop: threading.Event, health: He
         except BrokerError as error:  # what could not be said in time is old by then
             log.warning("left out %s: %s", topic, error)
 
+    beats = threading.Thread(target=_beats, args=(settings.database_url, health, stop), name="beats", daemon=True)
+    beats.start()
     try:
         city.run(folder, publish, stop, time.time)
     finally:
+        stop.set()
         publisher.close()
+        beats.join(5)
+
+
+def _beats(url: str, health: Health, stop: threading.Event) -> None:
+    """A row among the processes while it runs, where a database is known: `ioc status` shows who feeds the city."""
+    from ioc.errors import StoreError
+    from ioc.store import database, process
+
+    started = datetime.now(UTC)
+    while url:
+        ended, told = stop.wait(BEAT), health.state()
+        try:
+            with database.connect(url, name="ioc simulate", autocommit=True) as conn:
+                if ended:
+                    process.forget(conn, health.name)
+                else:
+                    state = "ok" if told["ready"] else "waiting"
+                    process.beat(conn, health.name, started, state, {"why": told["why"]})
+        except StoreError as error:
+            log.debug("no beat: %s", error)
+        if ended:
+            return
 
 
 def schedule() -> None:

@@ -71,7 +71,7 @@ class Settings:
         given = os.environ if environ is None else environ
         faults: list[str] = []
         values = {f.name: v for f in fields(cls) if (v := _value(given, f"IOC_{f.name.upper()}", faults)) is not None}
-        faults += _unknown(given)
+        faults += [*_unknown(given), *_unencrypted(values)]
         if faults:
             raise SettingsError("\n".join(faults))
         return cls(**values)  # type: ignore[arg-type]
@@ -129,6 +129,8 @@ def _checked(name: str, value: str, faults: list[str]) -> str | int | None:
     schemes = _SCHEMES.get(name)
     if schemes and urlsplit(value).scheme not in schemes:
         faults.append(f"{name}={redact(value)} must start with {' or '.join(s + '://' for s in schemes)}")
+    elif schemes and (why := _unusable(name, value)):
+        faults.append(f"{name}={redact(value)} {why}")
     if name == "IOC_SECRET" and len(value) < 16:
         faults.append("IOC_SECRET is too short: give at least 16 characters, e.g. from `openssl rand -hex 32`")
     if name == "IOC_AUTH" and value != "proxy":
@@ -144,6 +146,26 @@ _SCHEMES = {
     "IOC_SMTP_URL": ("smtp", "smtps", "smtp+starttls"),
     "IOC_BASE_URL": ("http", "https"),
 }
+
+
+def _unusable(name: str, url: str) -> str:
+    """Why the address cannot be one; a database without a host is the one on this machine's socket."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "has a port that is not a number from 1 to 65535 (a : / @ # in a password is written %3A %2F %40 %23)"
+    if name != "IOC_DATABASE_URL" and not parts.hostname:
+        return f"names no host: write {parts.scheme}://host"
+    return "has port 0: give another, or none" if port == 0 else ""
+
+
+def _unencrypted(values: Mapping[str, str | int]) -> list[str]:
+    """Certificates that a plain connection would silently ignore."""
+    if not str(values.get("broker_url", "")).startswith("mqtt://"):
+        return []
+    given = [_env(n) for n in ("broker_ca", "broker_cert", "broker_key") if n in values]
+    return [f"{n} is set, but IOC_BROKER_URL is not encrypted: write mqtts://" for n in given]
 
 
 def _unknown(given: Mapping[str, str]) -> list[str]:

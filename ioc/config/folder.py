@@ -94,7 +94,9 @@ def read(path: Path) -> Reading:
     from ioc.city import read_areas, read_sensors  # slow to import: only when a folder is read
 
     if not (path / "city.toml").is_file():
-        raise ConfigError([Fault(str(path), "", "no city.toml here", "name a city folder, e.g. `ioc up my-city/`")])
+        there = "a file, not a folder" if path.exists() else "there is no such folder"
+        what = "no city.toml here" if path.is_dir() else there
+        raise ConfigError([Fault(str(path), "", what, "name a city folder: the one that holds city.toml")])
     found = Reading(path)
     city = _toml(found, "city", path / "city.toml", City)
     parts: dict[str, Any] = {

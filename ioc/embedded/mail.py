@@ -30,7 +30,10 @@ def part(port: int) -> Part:
     def run(folder: Path, _: Settings, stop: threading.Event, health: Health) -> None:
         from aiosmtpd.controller import Controller
 
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(f"{folder} cannot keep mails: {error.strerror}; choose another with --dir") from error
         options: dict[str, Any] = {"data_size_limit": _SIZE_LIMIT, "enable_SMTPUTF8": True, "ident": "IOC mail catcher"}
         server = Controller(Catcher(folder), hostname="127.0.0.1", port=port, **options)
         try:

@@ -45,11 +45,17 @@ def _migrate(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _status(args: argparse.Namespace, settings: Settings) -> int:
+    from ioc.errors import StoreAway
     from ioc.store import database, status
     from ioc.up.found import database_url
 
-    with database.connect(database_url(settings, args.data), name="ioc status", autocommit=True) as conn:
-        found = status.look(conn)
+    try:
+        with database.connect(database_url(settings, args.data), name="ioc status", autocommit=True) as conn:
+            found = status.look(conn)
+    except StoreAway as error:
+        if settings.database_url and args.data is None:
+            raise
+        raise StoreAway(f"`ioc up` does not run now, or its database is down: {error}") from error
     if args.json:
         import orjson
 

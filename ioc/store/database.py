@@ -57,11 +57,18 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, PoolTimeout) as error:
-        raise StoreAway(f"the database cannot be reached: {_first_line(error)}") from error
+        raise StoreAway(_away(error)) from error
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise StoreRefused(_first_line(error)) from error
     except psycopg.Error as error:
         raise StoreError(_first_line(error)) from error
+
+
+def _away(error: Exception) -> str:
+    """What the server itself said, where it answered at all: a wrong password is not a broken network."""
+    said = _first_line(error)
+    refused = said.partition("FATAL:")[2].strip()
+    return f"the database refuses us: {refused}" if refused else f"the database cannot be reached: {said}"
 
 
 def _first_line(error: Exception) -> str:

@@ -21,6 +21,11 @@ def beat(conn: Connection, name: str, started_at: datetime, state: str, detail: 
     conn.execute(queries.load("process")["beat"], values)
 
 
+def forget(conn: Connection, name: str) -> None:
+    """It left in order, and nobody need miss it."""
+    conn.execute(queries.load("process")["forget"], {"name": name})
+
+
 def now(conn: Connection) -> datetime:
     """The database's clock."""
     row = conn.execute(queries.load("process")["now"]).fetchone()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 import time
 
 import psycopg
 import pytest
 
+from ingest import service
 from ioc.embedded.broker import Broker, free_port
+from ioc.errors import BrokerError
+from ioc.health import Health
+from ioc.settings import Settings
 from tests import services
 from tests.ingest import rig
 from tests.ingest.live import FEEDS, Ingester, Proxy, Sender, assert_exactly_once, ledger, numbers
@@ -171,6 +176,15 @@ def test_while_the_database_is_away_nothing_is_acknowledged_and_memory_is_bounde
         again.end()
     finally:
         ingester.stop()
+
+
+def test_an_error_in_the_settings_ends_the_process_at_once(folder, database_url):
+    settings = Settings(database_url=database_url, broker_url="mqtts://127.0.0.1:1", broker_ca="/nowhere/ca.pem")
+    began, stop = time.monotonic(), threading.Event()
+    with pytest.raises(BrokerError, match="IOC_BROKER_CA, _CERT or _KEY cannot be used"):
+        service.run(folder, settings, stop, Health("ingest"))
+    assert stop.is_set()  # so that its other threads ended too
+    assert time.monotonic() - began < 5
 
 
 @MOSQUITTO

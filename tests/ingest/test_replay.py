@@ -15,7 +15,7 @@ from ingest.publish import Publisher, wait_connected
 from ingest.quarantine import replay_quarantine
 from ioc.config import folder as folders
 from ioc.embedded.broker import Broker, free_port
-from ioc.errors import ConfigError, IocError
+from ioc.errors import BrokerError, ConfigError, IocError
 from ioc.settings import Settings
 from tests.ingest import rig
 from tests.ingest.live import FEEDS
@@ -59,6 +59,29 @@ def mapped(tmp_path, csv, mapping):
         (m.topic, json.loads(m.payload), m.time)
         for m in recording.read(tmp_path / "t.csv", recording.read_mapping(tmp_path / "m.toml"))
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.jsonl", b"\x7fELF\xd0\x00\n"), ("b.gz", b"no gzip"), ("c.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff")],
+    ids=["binary", "no gzip", "cut short"],
+)
+def test_a_file_that_is_no_recording_is_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(IocError, match=rf"{name}: it cannot be read as JSON lines or CSV"):
+        list(recording.read(tmp_path / name))
+    with pytest.raises(IocError, match="a folder, not a file"):
+        list(recording.read(tmp_path))
+
+
+def test_a_broker_that_is_away_is_told_and_once(caplog):
+    publisher = Publisher(Settings(broker_url=f"mqtt://127.0.0.1:{free_port()}"))
+    try:
+        with pytest.raises(BrokerError, match=r"the broker at 127\.0\.0\.1:\d+ cannot be reached"):
+            wait_connected(publisher, 1.5)
+    finally:
+        publisher.close()
+    assert [r.message for r in caplog.records if "cannot be reached" in r.message] == [publisher.why + "; trying again"]
 
 
 def test_a_csv_row_becomes_a_message_by_its_mapping(tmp_path):

@@ -11,7 +11,9 @@ import pytest
 from ioc import compose_sample
 from ioc.compose import sample_city
 from ioc.compose_sample import Backfill
+from ioc.health import Health
 from ioc.settings import Settings
+from tests import services
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
 HOURS = 3
@@ -45,6 +47,25 @@ def test_cut_short_it_goes_on_and_ends_complete(conn, database_url, noted):
     Backfill(noted, END - timedelta(hours=HOURS), END, END - timedelta(hours=HOURS)).note()
     compose_sample.backfill(sample_city(), settings, threading.Event(), noted)
     assert rows(conn)[0] == count
+
+
+def test_the_publishers_have_a_row_among_the_processes_and_leave_it_in_order(conn, database_url, monkeypatch):
+    monkeypatch.setattr("ioc.compose_sample.BEAT", 0.05)
+    health, stop = Health("simulate"), threading.Event()
+    settings = Settings(database_url=database_url, broker_url=f"mqtt://127.0.0.1:{services.free_port()}")
+    running = threading.Thread(target=compose_sample.simulate, args=(sample_city(), settings, stop, health))
+    running.start()
+
+    def said():
+        return conn.execute("SELECT state, detail->>'why' FROM process WHERE name = 'simulate'").fetchone()
+
+    try:
+        services.wait_for(lambda: "cannot be reached" in str(said()), "it says why it waits")
+        assert said()[0] == "waiting"
+    finally:
+        stop.set()
+        running.join(20)
+    assert said() is None
 
 
 def test_the_progress_file_survives_being_cut_short(tmp_path):

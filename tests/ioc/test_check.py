@@ -55,9 +55,14 @@ def test_check_says_what_a_sound_folder_holds(capsys):
     assert "2 feeds, 2 metrics, 2 sensors, 2 areas, 2 rules" in capsys.readouterr().out
 
 
-def test_a_folder_that_is_none_says_so(tmp_path, capsys):
-    assert main(["check", str(tmp_path / "nowhere")]) == 1
-    assert "no city.toml here" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("nowhere", "there is no such folder"), ("file", "a file, not a folder"), (".", "no city.toml here")],
+)
+def test_a_folder_that_is_none_says_so(tmp_path, capsys, name, said):
+    (tmp_path / "file").write_text("")
+    assert main(["check", str(tmp_path / name)]) == 1
+    assert said in capsys.readouterr().err
 
 
 def test_a_running_part_refuses_a_folder_whose_references_are_wrong(lay_over):

@@ -26,6 +26,8 @@ def test_alone_it_tells_a_newcomer_the_three_things_to_try(capsys):
         (["deploy", "compos"], "unknown kind 'compos': did you mean compose?"),
         (["up", "--port", "eighty"], "'eighty' is not a port"),
         (["up", "--port", "99999"], "'99999' is not a port"),
+        (["up", "--port", "0"], "'0' is not a port"),
+        (["backfill", "--days", "-3"], "'-3': give a whole number of days"),
         (["check"], "CITY"),
         (["xyzzy"], "there are: up, check"),
     ],
@@ -53,6 +55,22 @@ def test_an_error_is_one_message_without_a_traceback(monkeypatch, capsys):
     _fail_with(monkeypatch, BrokerError("no broker at mqtt://b:1883"))
     assert cli.main(["up"]) == 1
     assert capsys.readouterr().err == "ioc: no broker at mqtt://b:1883\n"
+
+
+@pytest.mark.parametrize("words", [["deploy", "compose"], ["deploy", "systemd"], ["schemas"]])
+def test_a_place_that_cannot_be_written_is_named(words, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert cli.main([*words, "--out", str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err == f"ioc: {tmp_path / 'file'}: File exists\n"
+
+
+def test_a_mail_folder_that_is_a_file_is_told_in_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    (tmp_path / "file").write_text("")
+    assert cli.main(["mail-catcher", "--dir", str(tmp_path / "file"), "--port", "1"]) == 1
+    said = capsys.readouterr().err
+    assert "cannot keep mails: File exists; choose another with --dir" in said
+    assert "Traceback" not in said
 
 
 def test_debug_shows_where_it_came_from(monkeypatch):

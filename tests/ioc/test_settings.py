@@ -30,6 +30,10 @@ def test_both_at_once_is_an_error():
         ("IOC_HTTP_PORT", "70000", "not a port"),
         ("IOC_DATABASE_URL", "mysql://x", "must start with postgresql:// or postgres://"),
         ("IOC_BROKER_URL", "localhost:1883", "must start with mqtt:// or mqtts://"),
+        ("IOC_BROKER_URL", "mqtt://", "names no host"),
+        ("IOC_SMTP_URL", "smtp://:25", "names no host"),
+        ("IOC_DATABASE_URL", "postgresql://ioc:pa/ss@db/ioc", "has a port that is not a number.*%2F"),
+        ("IOC_BROKER_URL", "mqtt://b:99999", "has a port that is not a number"),
         ("IOC_SECRET", "short", "at least 16 characters"),
         ("IOC_BROKER_ULR", "mqtt://b", "did you mean IOC_BROKER_URL?"),
         ("IOC_PASSWORD_FILE", "/nowhere/at/all", "cannot be read"),
@@ -40,6 +44,16 @@ def test_a_wrong_setting_is_told_by_name(name, value, said):
     with pytest.raises(SettingsError, match=said) as caught:
         Settings.from_environment({name: value})
     assert name in str(caught.value)
+
+
+def test_a_certificate_that_a_plain_connection_would_ignore_is_told():
+    with pytest.raises(SettingsError, match="IOC_BROKER_CA is set, but IOC_BROKER_URL is not encrypted: write mqtts"):
+        Settings.from_environment({"IOC_BROKER_URL": "mqtt://b", "IOC_BROKER_CA": "/ca.pem"})
+    assert Settings.from_environment({"IOC_BROKER_URL": "mqtts://b", "IOC_BROKER_CA": "/ca.pem"}).broker_ca
+
+
+def test_a_database_on_this_machines_socket_needs_no_host():
+    assert Settings.from_environment({"IOC_DATABASE_URL": "postgresql:///ioc"}).database_url
 
 
 def test_all_wrong_settings_are_told_at_once():

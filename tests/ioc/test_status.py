@@ -91,6 +91,14 @@ def test_what_is_wrong_is_said_and_the_exit_code_is_1(well, conn, ioc, query, sa
     assert "All is well" not in said
 
 
+def test_an_alert_engine_that_stands_by_is_as_it_should_be(well, conn, ioc):
+    conn.execute(
+        "INSERT INTO process (name, started_at, beat_at, state) VALUES ('alerts/standby', now(), now(), 'waiting')"
+    )
+    code, said = ioc()
+    assert (code, "alerts/standby" in said, "All is well." in said) == (0, True, True)
+
+
 def test_mail_that_does_not_leave_or_failed_is_wrong(well, conn, now):
     contact = conn.execute("INSERT INTO contact (key, name, email) VALUES ('a', 'A', 'a@b.c') RETURNING id").fetchone()[
         0
@@ -152,6 +160,24 @@ def test_beside_ioc_up_it_finds_the_database_by_itself(well, database_url, postg
     assert cli.main(["status", "--data", str(home)]) == 0
     assert cli.main(["status", "--data", str(tmp_path)]) == 1
     assert "is not a data folder of `ioc up`" in capsys.readouterr().err
+
+
+def test_with_an_ioc_up_that_is_stopped_it_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    home = tmp_path / "ioc" / "delta"
+    home.mkdir(parents=True)
+    (home / "machine.json").write_text(json.dumps({"database_port": 1, "database_password": "x"}))
+    assert cli.main(["status"]) == 1
+    assert (
+        "`ioc up` does not run now, or its database is down: the database cannot be reached" in capsys.readouterr().err
+    )
+
+
+def test_a_wrong_password_is_not_called_a_broken_network(monkeypatch, capsys, database_url):
+    # The tests' own server trusts everyone: an unknown database is refused in the same way.
+    monkeypatch.setenv("IOC_DATABASE_URL", database_url.rpartition("/")[0] + "/nowhere")
+    assert cli.main(["status"]) == 1
+    assert 'the database refuses us: database "nowhere" does not exist' in capsys.readouterr().err
 
 
 def test_with_nothing_to_look_at_it_says_what_to_set(tmp_path, monkeypatch, capsys):

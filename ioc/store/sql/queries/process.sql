@@ -5,6 +5,10 @@ VALUES (%(name)s, %(started_at)s, clock_timestamp(), %(state)s, %(detail)s::json
 ON CONFLICT (name) DO UPDATE SET started_at = EXCLUDED.started_at, beat_at = EXCLUDED.beat_at, state = EXCLUDED.state,
     detail = EXCLUDED.detail;
 
+-- forget --
+-- It left in order and nobody need miss it.
+DELETE FROM process WHERE name = %(name)s;
+
 -- detail --
 -- Of the last beat.
 SELECT detail FROM process WHERE name = %(name)s;
