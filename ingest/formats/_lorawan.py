@@ -6,10 +6,10 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest.formats import binary
-from ingest.formats._pieces import MOST, from_base64, instant, leaves, number, place, rows, table
-from ingest.formats._values import plain
+from ingest.formats._decoded import decoded
+from ingest.formats._pieces import from_base64, number, rows
 from ioc.errors import DecodeError, Ignored
-from ioc.records import Measurement, Position, Record, SensorFacts
+from ioc.records import Measurement, Record, SensorFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 SPAN = 600 * 1_000_000  # a frame repeated within ten minutes is the radio's doing; later the counter was reset
 REMEMBERED = 20_000  # devices
-_TIMES = ("timestamp", "time", "datetime")
-_COORDINATES = frozenset({"latitude", "longitude", "lat", "lon", "lng", "long"})
 
 
 class Options(binary.Layouts):
@@ -88,39 +86,6 @@ def _values(options: Options, uplink: Uplink) -> Iterator[Any]:
         if options.choose(uplink.port) is None:
             raise DecodeError("no_layout", f"no decoded values, and no layout is declared for port {uplink.port}")
         yield from binary.records(options, from_base64(uplink.raw), uplink.port)
-
-
-def decoded(value: Any) -> Iterator[Record]:
-    """The values of a payload that a codec decoded, and its positions."""
-    found = [place for _, place in zip(range(3), _places(value, 0), strict=False)]
-    yield from (Position(*place) for place in found)
-    past = {key: inner for key, inner in table(value).items() if _is_history(inner)}
-    for history in past.values():
-        yield from _history(history)
-    for name, leaf in leaves({k: v for k, v in value.items() if k not in past} if past else value):
-        if not (found and name.rpartition(".")[2] in _COORDINATES):
-            yield Measurement(name, plain(leaf))
-
-
-def _is_history(value: Any) -> bool:
-    """A list of readings that were kept while there was no network, each with its own time."""
-    return bool(rows(value)) and all(any(instant(row.get(key)) for key in _TIMES) for row in rows(value))
-
-
-def _history(value: Any) -> Iterator[Measurement]:
-    for row in rows(value)[:MOST]:
-        time = next(t for key in _TIMES if (t := instant(row.get(key))))
-        for name, leaf in leaves({k: v for k, v in row.items() if k not in _TIMES}):
-            yield Measurement(name, plain(leaf), None, time)
-
-
-def _places(value: Any, depth: int) -> Iterator[tuple[float, float]]:
-    found = place(value)
-    if found is not None:
-        yield found
-    elif depth < 2:
-        for inner in table(value).values():
-            yield from _places(inner, depth + 1)
 
 
 def _radio(uplink: Uplink) -> Iterator[Measurement]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.formats import _lorawan
 from ingest.formats._lorawan import Frames, Options, Uplink, counter
-from ingest.formats._pieces import instant, leaves, number, place, rows, table, text
+from ingest.formats._pieces import instant, number, place, rows, table, text
 from ingest.formats._read import json_object
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, Position, Record, SensorFacts
@@ -43,7 +43,7 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
     frames = Frames()
 
     def decode(payload: bytes, _segments: Mapping[str, str]) -> Iterable[Record]:
-        message = json_object(payload)
+        message = _unwrapped(json_object(payload))
         for key, reason in _IGNORED.items():
             if key in message:
                 raise Ignored(reason)
@@ -55,6 +55,13 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
         return _records(options, frames, message, sensor)
 
     return decode
+
+
+def _unwrapped(message: dict[str, Any]) -> dict[str, Any]:
+    """The event stream and the storage put the message into an envelope."""
+    if "end_device_ids" in message:
+        return message
+    return next((m for k in ("result", "data") if "end_device_ids" in (m := table(message.get(k)))), message)
 
 
 def _records(options: Options, frames: Frames, message: dict[str, Any], sensor: str) -> Iterable[Record]:
@@ -118,15 +125,18 @@ def _solved(message: dict[str, Any], sensor: str) -> list[Record]:
 
 def _normalized(message: dict[str, Any], sensor: str) -> list[Record]:
     body = table(message["uplink_normalized"])
-    time = instant(table(body.get("normalized_payload")).get("time")) or instant(body.get("received_at"))
-    found = [
-        Measurement(name, value, sensor, time or instant(message.get("received_at")), UNITS.get(name))
-        for name, value in leaves(body.get("normalized_payload"))
-        if name != "time"
-    ]
+    payload = table(body.get("normalized_payload"))
+    time = instant(payload.get("time")) or instant(body.get("received_at")) or instant(message.get("received_at"))
+    found = _lorawan.decoded({key: value for key, value in payload.items() if key != "time"})
     if not found:
         raise Ignored("empty_frame")
-    return [facts(message, sensor), *found]
+    return [facts(message, sensor), *(_placed(record, sensor, time) for record in found)]
+
+
+def _placed(record: Record, sensor: str, time: int | None) -> Record:
+    if isinstance(record, Measurement):
+        return record._replace(sensor=sensor, time=record.time or time, unit=record.unit or UNITS.get(record.metric))
+    return record._replace(sensor=sensor, time=time)  # type: ignore[call-arg]
 
 
 def recognise(topic: str, payload: bytes) -> float:
