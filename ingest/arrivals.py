@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ioc.records import Micros
 
 _MOST = 65_535  # packet ids there are
-_KEPT: Micros = 120_000_000  # what is older than the newest by this was acknowledged, or its connection is long gone
+_KEPT: Micros = 3_600_000_000  # longer than a database is away while its messages wait; the count is bounded above
 
 
 class _Arrival(NamedTuple):

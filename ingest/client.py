@@ -62,6 +62,7 @@ class Client:
         self.subscribed = False  # whether the broker confirmed a subscription since the start
         self._closing = False
         self._leaving: set[str] = set()
+        self._held = False
 
     @property
     def wire(self) -> Wire | None:
@@ -80,8 +81,11 @@ class Client:
             return []
         client = self._client
         assert client is not None
-        self._write_acks(wire)
-        self._turn(wire, 0.0 if wire.pending() else seconds, reading=reading)
+        if self._held:
+            wire.fail()
+        else:
+            self._write_acks(wire)
+            self._turn(wire, 0.0 if wire.pending() else seconds, reading=reading)
         while wire.has_control and not client.loop_read() and self.wire is wire:
             pass
         client.loop_misc()
@@ -95,6 +99,14 @@ class Client:
         with self._lock:
             self._acks.append((connection, mids))
         self.wake()
+
+    def hold(self, held: bool) -> None:
+        """While held, stay away from the broker, which keeps the session and its messages.
+
+        An MQTT 3 broker may send again, on the same connection, what waits for long. When such a copy crosses our
+        acknowledgement, nothing tells it from a new message, nor our second acknowledgement from one for another.
+        """
+        self._held = held and not self.speaks_5
 
     def wake(self) -> None:
         """End a `poll` that waits."""
@@ -156,7 +168,7 @@ class Client:
                 wire.out += pubacks(mids)
 
     def _reconnect(self, seconds: float) -> None:
-        wait = self._retry_at - time.monotonic()
+        wait = seconds if self._held else self._retry_at - time.monotonic()
         if wait > 0:
             select.select([self._wake_read], [], [], min(wait, seconds))
             return

@@ -37,6 +37,7 @@ _CALM = 0.12  # the same while hardly anything comes: a commit for every single 
 _QUIET = 0.005  # seconds of silence after which a batch of some size goes: the broker's window may be full
 _SOME = 20  # mosquitto's window for MQTT 3.1.1
 UNUSABLE = frozenset({"not_a_number", "bad_unit", "bad_place", "bad_time"})  # dropped values that are somebody's fault
+_STALLED = 4.0  # seconds; the embedded NATS sends again after 10
 _SLOWEST_RETRY = 5.0  # seconds between attempts while the database is away
 
 
@@ -157,7 +158,7 @@ class Pipeline:
     def __init__(self, decoder: Decoder, committer: Committer, done: Callable[[Done], None]) -> None:
         self.decoder, self.committer, self._done = decoder, committer, done
         self._filling = decoder.batch()
-        self._began = self._last = 0.0
+        self._began = self._last = self._handed = 0.0
         self._turn = threading.Condition()
         self._committing: Batch | None = None
         self._ended = False
@@ -176,6 +177,11 @@ class Pipeline:
         """Messages decoded and not yet stored."""
         committing = self._committing
         return len(self._filling) + (len(committing) if committing else 0)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a batch waits for the database for so long that the broker may soon send its messages again."""
+        return self._committing is not None and time.monotonic() - self._handed > _STALLED
 
     def offer(self, messages: list[Message]) -> None:
         """Decode these into the filling batch."""
@@ -200,6 +206,7 @@ class Pipeline:
             if self._committing is not None:
                 return 0.02
             self._committing, self._filling = self._filling, self.decoder.batch()
+            self._handed = now
             self._turn.notify()
         return 0.5
 

@@ -85,9 +85,7 @@ class Wire:
                 if end - body < min(length, _HEAD_KEPT + 70_000):
                     break  # of a packet that is too large the beginning is enough
                 self.messages.append(self._publish(raw, raw[at], body, after, received))
-                received += (
-                    1  # two messages never arrive at one moment: without times of their own they would be one reading
-                )
+                received += 1  # never two at one moment: without times of their own they would be one reading
                 self._skip = max(after - end, 0)
             else:
                 self._rest += raw[at:after]

@@ -118,10 +118,10 @@ SELECT %(client)s, mid, digest, time FROM unnest(%(mid)s::int[], %(digest)s::byt
 ON CONFLICT (client, mid) DO UPDATE SET digest = EXCLUDED.digest, received_at = EXCLUDED.received_at;
 
 -- arrivals --
--- What a crash may have left unacknowledged: the last half minute before the client's last commit.
+-- What a crash may have left unacknowledged: the last hour before the client's last commit, as the database may have been away.
 SELECT mid, digest, (extract(epoch FROM received_at) * 1000000)::bigint
 FROM arrival WHERE client = %(client)s
-  AND received_at > (SELECT max(received_at) FROM arrival WHERE client = %(client)s) - interval '30 s'
+  AND received_at > (SELECT max(received_at) FROM arrival WHERE client = %(client)s) - interval '1 h'
 ORDER BY received_at;
 
 -- tell --
