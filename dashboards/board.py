@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dashboards.snapshot import BY_PRIORITY, NO_DATA, NORMAL, STALE, Frame, Snapshot
+from dashboards.snapshot import (
+    BY_PRIORITY,
+    DOUBTFUL,
+    NO_DATA,
+    NORMAL,
+    NOTEWORTHY,
+    STALE,
+    Frame,
+    Snapshot,
+    counts,
+    worst,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +33,9 @@ if TYPE_CHECKING:
     from ioc.config.scenes import Chart, Tile
     from ioc.config.thresholds import Level
 
-_STATE = (NORMAL, 2, 2, 3, 3)  # severity 0..4 -> state
+_STATE = (NORMAL, 2, 2, 3, 3)  # a level's severity 0..4 -> the look of its line in a chart
+_UNUSABLE = (STALE, NO_DATA, DOUBTFUL)
+_EXTREMES = {"last", "max", "min"}  # one sensor's value: its alarm is the figure's
 SHOWN_ALARMS = 200
 _COMBINE: dict[str, Any] = {"mean": np.mean, "max": np.max, "min": np.min, "sum": np.sum}
 _JOIN: dict[str, Any] = {"max": max, "min": min, "sum": sum, "mean": fmean}
@@ -49,7 +62,7 @@ def level(folder: CityFolder, name: str | None, today: date) -> Level | None:
 def figure(tile: Tile, snap: Snapshot, frame: Frame, folder: CityFolder, today: date) -> dict[str, Any]:
     """One figure: its value now, its state, and what it is compared with. Old and doubtful values are left out."""
     slots, points = snap.members(tile.metric, tile.sensor, tile.area)
-    fresh = (frame.state[points] != STALE) & (frame.state[points] != NO_DATA)
+    fresh = ~np.isin(frame.state[points], _UNUSABLE)
     alone = tile.sensor is not None
     values = snap.values[slots]
     value = _combine(tile.aggregate, values if alone else values[fresh])
@@ -58,8 +71,8 @@ def figure(tile: Tile, snap: Snapshot, frame: Frame, folder: CityFolder, today: 
     return {
         "title": tile.title, "note": tile.note, "value": value, "unit": _unit(tile, metric),
         "decimals": 0 if tile.aggregate == "count" else metric.get("decimals", 1),
-        "said": _said(metric, value) if tile.aggregate in {"last", "max", "min"} else None,
-        "state": _figure_state(tile, value, limit, metric, frame.state[points], fresh),
+        "said": _said(metric, value) if tile.aggregate in _EXTREMES else None,
+        "state": _figure_state(tile, value, limit, metric, snap, slots, frame.state[points]),
         "time": int(frame.time[points].max()) if len(slots) else 0, "fresh": int(fresh.sum()), "of": len(slots),
         "level": limit and {"name": limit.name, "value": limit.value},
     }  # fmt: skip
@@ -80,36 +93,54 @@ def _unit(tile: Tile, metric: dict[str, Any]) -> str:
 
 def _said(metric: dict[str, Any], value: float | None) -> dict[str, str] | None:
     """A state in words: {"vi": "Mở", "en": "Open"}."""
-    states = metric.get("settings", {}).get("states") or {}
-    return None if value is None else states.get(f"{value:g}")
+    return in_words(metric.get("settings", {}).get("states"), value)
+
+
+def in_words(states: dict[str, Any] | None, value: float | None) -> dict[str, str] | None:
+    """The words a metric has for a value, in all languages; None where it has none."""
+    return None if value is None or not states else states.get(f"{value:g}")
 
 
 def _figure_state(
-    tile: Tile, value: float | None, limit: Level | None, metric: dict[str, Any], states: NDArray[np.uint8], fresh: Any
-) -> int:
-    """The worst of its level, its metric's colouring and, for a single sensor, that sensor's own state."""
+    tile: Tile,
+    value: float | None,
+    limit: Level | None,
+    metric: dict[str, Any],
+    snap: Snapshot,
+    slots: Any,
+    states: Any,
+) -> int:  # fmt: skip
+    """That of its sensor, where that is not usable; of the alarms on what it shows; noteworthy above level or step."""
     if value is None or (not len(states) and tile.aggregate != "count"):
         return NO_DATA
-    if tile.sensor is not None and not fresh.all():
-        return STALE
-    if tile.aggregate == "count":
-        return NORMAL
-    own = int(states.max()) if tile.sensor is not None and len(states) else NORMAL
-    over = _STATE[limit.severity] if limit is not None and value >= limit.value else NORMAL
-    steps = metric.get("settings", {}).get("steps") or []
-    coloured = NORMAL if tile.aggregate == "sum" else _STATE[max([0, *(s for x, s in steps if value >= x)])]
-    return max(own, over, coloured)
+    if tile.sensor is not None and states[0] in _UNUSABLE:
+        return int(states[0])
+    alarmed = worst(snap.alarmed[slots]) if tile.sensor is not None or tile.aggregate in _EXTREMES else NO_DATA
+    if alarmed != NO_DATA or tile.aggregate == "count":
+        return alarmed or NORMAL
+    over = limit is not None and limit.severity > 0 and value >= limit.value
+    steps = [] if tile.aggregate == "sum" else metric.get("settings", {}).get("steps") or []
+    severity = next((s for x, s in reversed(steps) if value >= x), 0)
+    return NOTEWORTHY if over or severity > 0 else NORMAL
 
 
-def alarms(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The open alarms, worst first, as a wall lists them."""
+def alarms(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The open alarms, worst first, as a wall lists them; how many of each domain count, and how many are put aside."""
     keep = ("id", "priority", "condition", "acked", "isa", "rule", "sensor", "sensor_key", "feed", "area", "domain",
             "value", "threshold", "unit", "decimals", "lat", "lon")  # fmt: skip
-    shown = [row for row in rows if row["suppression"] == "none"][:SHOWN_ALARMS]
-    return [
-        {**{k: row[k] for k in keep}, "state": BY_PRIORITY[row["priority"]], "opened": row["opened"] // 1000}
-        for row in shown
-    ]
+    shown = [row for row in rows if row["suppression"] == "none"]
+    tally: dict[str, dict[int, int]] = {}
+    for row in filter(counts, rows):
+        states = tally.setdefault(row["domain"], {})
+        states[BY_PRIORITY[row["priority"]]] = states.get(BY_PRIORITY[row["priority"]], 0) + 1
+    return {
+        "alarms": [
+            {**{k: row[k] for k in keep}, "said": in_words(row["states"], row["value"]),
+             "state": BY_PRIORITY[row["priority"]], "opened": row["opened"] // 1000}
+            for row in shown[:SHOWN_ALARMS]
+        ],
+        "total": len(shown), "aside": len(rows) - len(shown), "counts": tally,
+    }  # fmt: skip
 
 
 def tile_trace(tile: Tile, snap: Snapshot, most: int = 200) -> Trace:

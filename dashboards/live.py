@@ -31,11 +31,20 @@ if TYPE_CHECKING:
     from ioc.store.snapshot import Registry
 
 log = logging.getLogger(__name__)
+_NAME = "ioc dashboards live"
 _WAIT = 0.2  # seconds without a notice before the clock work is done anyway
 _LEAST_PAUSE = 0.03
 _MOST_PAUSE = 0.5
 _WORK_SHARE = 4
-_EVERY = {"figures": 1.0, "doubt": 5.0, "feeds": 5.0, "traces": 20.0, "whole": 300.0, "beat": 5.0}  # seconds
+_EVERY = {
+    "figures": 1.0,
+    "doubt": 5.0,
+    "feeds": 5.0,
+    "events": 3.0,
+    "traces": 20.0,
+    "whole": 300.0,
+    "beat": 5.0,
+}  # seconds
 _REGISTRY_PAUSE = 3.0  # seconds between two reloads of the registry while sensors are being discovered
 
 
@@ -168,7 +177,7 @@ class Live:
         assert self.snap is not None
         rows = snapshot.alarms(conn)
         self.snap.alarm(rows)
-        self._say("alarms", alarms=board.alarms(rows), total=len(rows))
+        self._say("alarms", **board.alarms(rows))
 
     def _figures(self, frame: Any) -> dict[str, Any]:
         assert self.snap is not None
@@ -184,6 +193,7 @@ class Live:
     def _fact_jobs(self) -> list[aside.Job]:
         return [
             aside.Job(_EVERY["doubt"], self._doubt),
+            aside.Job(_EVERY["events"], self._events),
             aside.Job(_EVERY["feeds"], self._feeds),
             aside.Job(_EVERY["beat"], self._beat),
         ]
@@ -196,6 +206,9 @@ class Live:
         self._doubtful = snapshot.doubtful(conn)
         if self.snap is not None:
             self.snap.doubt(self._doubtful)
+
+    def _events(self, conn: Connection) -> None:
+        self._say("events", events=snapshot.events(conn))
 
     def _feeds(self, conn: Connection) -> None:
         self._say("feeds", feeds=snapshot.feeds(conn), processes=snapshot.processes(conn))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import dcc, html
 
-from dashboards import viewer
+from dashboards import board, viewer
 from dashboards.context import current
 from ioc import language
 from ioc.config.types import say
@@ -44,6 +44,12 @@ def text(names: dict[str, str] | None, otherwise: str = "–") -> str:
 def number(value: float | None, decimals: int = 0, unit: str = "") -> str:
     said = language.number(value, decimals, viewer.language())
     return f"{said} {unit}" if unit and value is not None else said
+
+
+def reading(row: dict[str, Any], value: str = "value") -> str:
+    """A value in its metric's words where it has any, else as a number with its unit. row: states, decimals, unit."""
+    said = board.in_words(row["states"], row[value])
+    return text(said) if said else number(row[value], row["decimals"], row["unit"])
 
 
 def age(seconds: float) -> str:
@@ -96,6 +102,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, empty: str, n
 def facts(pairs: Iterable[tuple[str, Cell]]) -> Component:
     """Names and values, one a line."""
     return html.Dl([part for name, value in pairs for part in (html.Dt(name), html.Dd(value))], className="facts")
+
+
+def domain(key: str) -> str:
+    domains = current().folder.city.domains
+    return text(domains[key].name) if key in domains else key
 
 
 def page(title: str, *children: Any, lead: str = "") -> Component:

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     Steps = tuple[list[float], list[int]]  # rising levels, and the severity below the first and from each on
 
-NO_DATA, NORMAL, WARNING, CRITICAL, STALE = range(5)  # a point's state, as drawn
+# A point's state, as drawn. Only open alarms warn; a value above a step of its metric is noteworthy, no more.
+NO_DATA, NORMAL, WARNING, CRITICAL, STALE, NOTEWORTHY, DOUBTFUL = range(7)
+_RANK = np.array([0, 1, 3, 4, 0, 2, 0], np.uint8)  # which of two states matters more
 _NEVER = np.iinfo(np.int64).min
 _SECOND = 1_000_000
 _CADENCES = 3  # a sensor that missed this many of its own reports is out of date
 _LEAST = 60.0  # seconds: nothing is out of date sooner, the path itself takes a moment
 _UNTOLD = 6 * 3600.0  # seconds: the patience with a sensor that says no cadence
-_SEVERITY = np.array([NORMAL, WARNING, WARNING, CRITICAL, CRITICAL], np.uint8)  # severity 0..4 -> state
 BY_PRIORITY = {1: CRITICAL, 2: WARNING, 3: WARNING, 4: WARNING}
 
 
@@ -73,6 +74,7 @@ class Snapshot:
         self._severity = np.zeros(len(shown), np.uint8)
         self._doubt = np.zeros(len(shown), np.bool_)
         self._alarm = np.zeros(len(registry.sensors), np.uint8)
+        self.alarmed = np.zeros(len(shown), np.uint8)  # a slot's own alarms: NO_DATA where it has none
         self._lat = np.array([r.lat for r in registry.sensors], np.float32)
         self._lon = np.array([r.lon for r in registry.sensors], np.float32)
         self._moves = np.array([r.moves for r in registry.sensors], np.bool_)
@@ -127,21 +129,25 @@ class Snapshot:
         self._doubt = doubt  # at once: another thread may be looking
 
     def alarm(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Open alarms that are true and not suppressed colour their sensor: replaces what was said before."""
-        self._alarm[:] = 0
-        for row in rows:
-            at = self.index.get(row["sensor_id"])
-            if at is not None and row["condition"] != "false" and row["suppression"] == "none":
-                self._alarm[at] = max(self._alarm[at], BY_PRIORITY[row["priority"]])
+        """Open alarms that count colour their sensor and series: replaces what was said before."""
+        self._alarm[:], self.alarmed[:] = NO_DATA, NO_DATA
+        for row in filter(counts, rows):
+            state = BY_PRIORITY[row["priority"]]
+            at, slot = self.index.get(row["sensor_id"]), self.slot.get(row.get("series_id") or 0)
+            if at is not None:
+                self._alarm[at] = max(self._alarm[at], state)
+            if slot is not None:
+                self.alarmed[slot] = max(self.alarmed[slot], state)
 
     def frame(self, now: Micros) -> Frame:
-        """Every point's state at `now`: its worst alarm, else out of date or doubtful, else its map colouring."""
-        newest, severity = self._newest(), self._worst()
+        """Every point's state at `now`: its worst alarm, else old, else doubtful, else by its metric's steps."""
+        newest = self._newest()
         heard = newest != _NEVER
         old = heard & (now - np.where(heard, newest, 0) > self._patience)
-        doubt = self._any_doubt()
-        state = np.where(heard, severity, NO_DATA).astype(np.uint8)
-        state[heard & (old | doubt)] = STALE
+        state = np.where(self._noteworthy(), NOTEWORTHY, NORMAL).astype(np.uint8)
+        state[self._any_doubt()] = DOUBTFUL
+        state[old] = STALE
+        state[~heard] = NO_DATA
         state = np.where(self._alarm > 0, self._alarm, state).astype(np.uint8)
         value = np.where(self.head >= 0, self.values[self.head], np.nan) if len(self.values) else _nothing(len(state))
         seconds = np.where(heard, newest // _SECOND, 0).clip(0).astype(np.uint32)
@@ -153,16 +159,25 @@ class Snapshot:
             newest[self._owners] = np.maximum.reduceat(self.times, self._starts)
         return newest
 
-    def _worst(self) -> NDArray[np.uint8]:
-        worst = np.zeros(len(self.sensors), np.uint8)
-        if len(self._owners):
-            worst[self._owners] = np.maximum.reduceat(np.where(self._doubt, 0, self._severity), self._starts)
-        return _SEVERITY[worst]
+    def _noteworthy(self) -> NDArray[np.bool_]:
+        found = np.zeros(len(self.sensors), np.bool_)
+        found[self._point[(self._severity > 0) & ~self._doubt]] = True
+        return found
 
     def _any_doubt(self) -> NDArray[np.bool_]:
         found = np.zeros(len(self.sensors), np.bool_)
         found[self._point[self._doubt]] = True
         return found
+
+
+def counts(alarm: dict[str, Any]) -> bool:
+    """Whether an open alarm counts: what it says is not over, and nobody put it aside."""
+    return bool(alarm["condition"] != "false" and alarm["suppression"] == "none")
+
+
+def worst(states: NDArray[np.uint8]) -> int:
+    """The state that matters most of some; NO_DATA of none."""
+    return int(states[np.argmax(_RANK[states])]) if len(states) else NO_DATA
 
 
 def delta(old: Frame, new: Frame) -> Delta:

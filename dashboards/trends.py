@@ -37,5 +37,7 @@ async def between(
     levels = [trend.Level(name=text(x["name"]), value=x["raise"], priority=x["priority"]) for x in found]
     comma = viewer.language() in {"vi", "lo"}
     pace = max(step, timedelta(seconds=cadence or 0))
+    states = {float(value): text(said) for value, said in (metric.get("states") or {}).items()}
     return trend.figure(rows, levels, start=start, stop=stop, step=pace, zone=current().zone, unit=metric["unit"],
-                        decimals=metric["decimals"], nothing=word("chart.none"), comma=comma)  # fmt: skip
+                        decimals=metric["decimals"], nothing=word("chart.none"), comma=comma,
+                        states=states)  # fmt: skip

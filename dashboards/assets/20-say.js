@@ -56,9 +56,10 @@ window.IOC = (() => {
     const state = metric.states && metric.states[String(value)];
     return state !== undefined ? say(state) : number(value, metric.decimals) + (metric.unit ? ' ' + metric.unit : '');
   };
-  const LOOK = { // never by colour alone: each state has its own sign
-    0: {sign: '?', name: 'none'}, 1: {sign: '', name: 'ok'}, 2: {sign: '!', name: 'warn'},
-    3: {sign: '!!', name: 'crit'}, 4: {sign: '×', name: 'old'},
+  const LOOK = { // never by colour alone: each state has its own sign; rank: which of two on one spot is meant
+    0: {sign: '?', name: 'none', rank: 0}, 1: {sign: '', name: 'ok', rank: 1}, 2: {sign: '!', name: 'warn', rank: 5},
+    3: {sign: '!!', name: 'crit', rank: 6}, 4: {sign: '×', name: 'old', rank: 2}, 5: {sign: 'i', name: 'note', rank: 4},
+    6: {sign: '≈', name: 'doubt', rank: 3}, event: {sign: '', name: 'event', rank: 0},
   };
   return {facts, word, say, number, age, clock, date, text, make, reading, LOOK};
 })();

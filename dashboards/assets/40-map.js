@@ -1,12 +1,12 @@
 // The city map: base map, areas by their worst state, points by state. An update restyles only what changed.
 'use strict';
 IOC.Map = class {
-  static COLOUR = {0: '#51647a', 1: '#35a79c', 2: '#ffb833', 3: '#ff5c6c', 4: '#8291a6'};
+  static COLOUR = {0: '#51647a', 1: '#35a79c', 2: '#ffb833', 3: '#ff5c6c', 4: '#8291a6', 5: '#a9b8ff', 6: '#8291a6'};
 
   // onPick(index or null); domains: which points to show, empty for all; wall: labels sized to be read from afar.
-  constructor(element, {onPick, domains, wall}) {
-    Object.assign(this, {element, onPick, wall, domains: new Set(domains || []), ready: false, markers: new Map(), alarms: [], picked: null});
-    this.areaWorst = []; element.city = this; this.start();
+  constructor(element, {onPick, onEvent, domains, wall}) {
+    Object.assign(this, {element, onPick, onEvent, wall, domains: new Set(domains || []), ready: false, markers: new Map(), alarms: [], picked: null});
+    this.areaWorst = []; this.events = new IOC.Events(this); element.city = this; this.start();
   }
 
   async start() {
@@ -35,7 +35,7 @@ IOC.Map = class {
       for (const name of ['still', 'moving']) this.map.addSource(name, {type: 'geojson', data: IOC.Map.collection([]), tolerance: 0});
       this.layers(); this.ready = true;
       if (IOC.live.points) { this.registry(); this.update({whole: true}); }
-      this.showAlarms(this.alarms); this.pointer();
+      this.showAlarms(this.alarms); this.events.draw(); this.pointer();
     });
     new ResizeObserver(() => { if (this.map) { this.map.resize(); if (this.ready && this.scale() !== this.k) { this.unlayer(); this.layers(); } } }).observe(this.element);
   }
@@ -78,15 +78,15 @@ IOC.Map = class {
     add({id: 'road', type: 'line', source: 'base', filter: ['all', only('road'), ['!=', ['get', 'ref'], 'street']], layout: {'line-cap': 'round', 'line-join': 'round'}, paint: {'line-color': '#33587c', 'line-width': grow(1.2, 4)}});
     const radius = (z, big) => ['match', state, 3, big * 1.7 * k, 2, big * 1.4 * k, 4, big * k, big * k];
     const size = ['interpolate', ['linear'], ['zoom'], 8, radius(8, 2.3), 11, radius(11, 3.6), 14, radius(14, 7)];
-    const kinds = [['calm', s => [0, 1, 4].includes(s)], ['loud', s => s === 2 || s === 3]];
+    const kinds = [['calm', s => s !== 2 && s !== 3], ['loud', s => s === 2 || s === 3]];
     for (const [kind, mine] of kinds) {
-      if (kind === 'loud') this.labels(k);
-      const see = (table) => ['match', state, ...[1, 2, 3, 4].flatMap(s => [s, mine(s) ? table[s] : 0]), mine(0) ? table[0] : 0];
+      if (kind === 'loud') { this.labels(k); this.events.layer(k); }
+      const see = (table) => ['match', state, ...[1, 2, 3, 4, 5, 6].flatMap(s => [s, mine(s) ? table[s] : 0]), mine(0) ? table[0] : 0];
       for (const source of ['still', 'moving']) add({id: kind + '-' + source, type: 'circle', source, paint: {
-        'circle-radius': size, 'circle-color': ['match', state, 1, C[1], 2, C[2], 3, C[3], '#08121d'],
-        'circle-opacity': see({0: 0.2, 1: 0.78, 2: 0.97, 3: 1, 4: 0.25}),
-        'circle-stroke-color': ['match', state, 0, C[0], 4, C[4], 3, '#ffffff', source === 'moving' ? '#d7fff9' : '#08121d'],
-        'circle-stroke-opacity': see({0: 0.7, 1: source === 'moving' ? 0.9 : 0, 2: 0.9, 3: 0.9, 4: 0.9}),
+        'circle-radius': size, 'circle-color': ['match', state, 1, C[1], 2, C[2], 3, C[3], 5, C[5], 6, C[6], '#08121d'],
+        'circle-opacity': see({0: 0.2, 1: 0.78, 2: 0.97, 3: 1, 4: 0.25, 5: 0.85, 6: 0.4}),
+        'circle-stroke-color': ['match', state, 0, C[0], 4, C[4], 6, '#d5deea', 5, '#e6eaff', 3, '#ffffff', source === 'moving' ? '#d7fff9' : '#08121d'],
+        'circle-stroke-opacity': see({0: 0.7, 1: source === 'moving' ? 0.9 : 0, 2: 0.9, 3: 0.9, 4: 0.9, 5: 0.75, 6: 0.8}),
         'circle-stroke-width': ['match', state, 3, 1.4 * k, 1, source === 'moving' ? 1.2 * k : 0, 1.1 * k]}});
     }
     add({id: 'picked', type: 'circle', source: 'still', filter: ['==', ['id'], -1], paint: {'circle-radius': 13, 'circle-opacity': 0, 'circle-stroke-color': '#7dd3fc', 'circle-stroke-width': 2.5}});
@@ -140,12 +140,44 @@ IOC.Map = class {
     for (let a = 0; a < worst.length; a++) if (this.areaWorst[a] !== worst[a]) { this.areaWorst[a] = worst[a]; this.map.setFeatureState({source: 'areas', id: a}, {s: worst[a]}); }
   }
 
+  // Another choice of domains: points, areas, signs and events follow; zoom, pan and selection stay.
+  choose(domains) {
+    this.domains = new Set(domains); this.areaWorst = this.areaWorst.map(() => -1);
+    this.registry(); if (this.ready && IOC.live.points) this.update({whole: true});
+    this.showAlarms(this.alarms); this.events.draw();
+  }
+
+  // What the legend says: points by state, but alarms themselves for the two states that only alarms make.
+  tally() {
+    const live = IOC.live, found = {0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0, 6: 0, event: this.events.shown().length}, said = live.texts.alarms;
+    for (let i = 0; i < live.states.length; i++) if (this.shown(i)) found[live.states[i]]++;
+    found[2] = found[3] = 0;
+    for (const [domain, states] of Object.entries(said ? said.counts : {})) if (!this.domains.size || this.domains.has(domain))
+      for (const s of [2, 3]) found[s] += states[s] || 0;
+    return found;
+  }
+
+  legend(box) {
+    box.replaceChildren(...[1, 5, 2, 3, 6, 4, 0, 'event'].map(s => {
+      const look = IOC.LOOK[s], item = IOC.make('span', 'item'), number = IOC.make('b', 'num', '–');
+      number.id = 'count-' + s;
+      item.title = IOC.word('legend.' + s);
+      item.append(IOC.make('i', 'dot ' + look.name, look.sign), IOC.make('span', '', IOC.word('state.' + s)), number);
+      return item;
+    }));
+  }
+
+  count() {
+    if (!IOC.live.points || !document.getElementById('count-1')) return;
+    for (const [s, n] of Object.entries(this.tally())) IOC.text('count-' + s, IOC.number(n, 0));
+  }
+
   // The forty worst alarms get a sign of their own; a new one pulses for ten seconds, no longer.
   showAlarms(alarms) {
     this.alarms = alarms;
     if (!this.ready) return;
     const seen = new Set();
-    for (const a of alarms.filter(x => x.lat !== null && x.condition !== 'false').slice(0, 40)) {
+    for (const a of alarms.filter(x => x.lat !== null && x.condition !== 'false' && (!this.domains.size || this.domains.has(x.domain))).slice(0, 40)) {
       seen.add(a.id);
       if (this.markers.has(a.id)) { this.markers.get(a.id).setLngLat([a.lon, a.lat]); continue; }
       const sign = IOC.make('button', 'ping ' + IOC.LOOK[a.state].name, IOC.LOOK[a.state].sign);
@@ -162,19 +194,24 @@ IOC.Map = class {
     const layers = ['loud-still', 'loud-moving', 'calm-still', 'calm-moving'];
     const tip = IOC.make('div', 'tip'); tip.hidden = true; this.element.appendChild(tip);
     const near = point => { const r = 6; return this.map.queryRenderedFeatures([[point.x - r, point.y - r], [point.x + r, point.y + r]], {layers})
-      .map(f => f.id).sort((a, b) => (IOC.live.states[b] % 4) - (IOC.live.states[a] % 4))[0]; };
+      .map(f => f.id).sort((a, b) => IOC.LOOK[IOC.live.states[b]].rank - IOC.LOOK[IOC.live.states[a]].rank)[0]; };
+    const beside = event => {
+      const left = event.point.x + 14 + tip.offsetWidth > this.element.clientWidth;
+      tip.style.transform = `translate(${event.point.x + (left ? -14 - tip.offsetWidth : 14)}px, ${Math.max(0, event.point.y - 20)}px)`;
+    };
     this.map.on('mousemove', event => {
-      const i = near(event.point);
-      tip.hidden = i === undefined; this.map.getCanvas().style.cursor = i === undefined ? '' : 'pointer';
-      if (i === undefined) return;
+      const i = near(event.point), happening = i === undefined ? this.events.near(event.point) : null;
+      tip.hidden = i === undefined && !happening; this.map.getCanvas().style.cursor = tip.hidden ? '' : 'pointer';
+      if (tip.hidden) return;
+      if (happening) { tip.replaceChildren(...this.events.tip(happening)); beside(event); return; }
       const p = IOC.live.points, s = IOC.live.states[i], metric = p.metrics[p.metric[i]];
       tip.replaceChildren(IOC.make('b', '', p.name[i]), IOC.make('span', '', metric.name + ': ' + IOC.reading(IOC.live.values[i], metric)),
         IOC.make('span', 'state ' + IOC.LOOK[s].name, IOC.word('state.' + s) + (IOC.live.times[i] ? ' · ' + IOC.age(IOC.live.now() / 1000 - IOC.live.times[i]) : '')));
-      const left = event.point.x + 14 + tip.offsetWidth > this.element.clientWidth;
-      tip.style.transform = `translate(${event.point.x + (left ? -14 - tip.offsetWidth : 14)}px, ${Math.max(0, event.point.y - 20)}px)`;
+      beside(event);
     });
     this.map.on('mouseout', () => { tip.hidden = true; });
-    this.map.on('click', event => { const i = near(event.point); if (this.onPick && i !== undefined) this.pick(i, true); });
+    this.map.on('click', event => { const i = near(event.point), e = i === undefined && this.onEvent ? this.events.near(event.point) : null;
+      if (this.onPick && i !== undefined) this.pick(i, true); else if (e) { this.pick(null, false); this.onEvent(e.id); } });
   }
 
   pick(i, tell) {

@@ -1,8 +1,7 @@
 // The wall: fills the frame of wall.html with figures, alarms, a chart and the map, and changes scenes.
 'use strict';
 (() => {
-  const COLOUR = {0: '#5d7088', 1: '#3fc5b6', 2: '#ffb833', 3: '#ff5c6c', 4: '#8291a6'};
-  const STATES = [1, 2, 3, 4, 0];
+  const COLOUR = {0: '#5d7088', 1: '#3fc5b6', 2: '#ffb833', 3: '#ff5c6c', 4: '#8291a6', 5: '#a9b8ff', 6: '#8291a6'};
   const $ = id => document.getElementById(id);
   let scene = null, map = null, turned = 0;
 
@@ -11,9 +10,10 @@
     const scenes = Object.keys(IOC.facts.scenes);
     scene = IOC.facts.scene || scenes[0] || null;
     map = new IOC.Map($('map'), {wall: true, domains: scene ? IOC.facts.scenes[scene].domains : []});
-    legend(); tabs(scenes); show();
-    IOC.live.on('registry', () => { map.registry(); count(); });
-    IOC.live.on('points', change => { map.update(change); count(); });
+    map.legend($('legend')); tabs(scenes); show();
+    IOC.live.on('registry', () => { map.registry(); map.count(); });
+    IOC.live.on('points', change => { map.update(change); map.count(); });
+    IOC.live.on('events', message => { map.events.show(message.events); map.count(); });
     IOC.live.on('board', () => figures());
     IOC.live.on('traces', () => { sparks(); chart(); });
     IOC.live.on('alarms', alarms);
@@ -34,8 +34,7 @@
 
   function go(key) {
     scene = key; turned = performance.now();
-    map.domains = new Set(IOC.facts.scenes[key].domains); map.areaWorst = map.areaWorst.map(() => -1);
-    map.registry(); if (map.ready && IOC.live.points) map.update({whole: true});
+    map.choose(IOC.facts.scenes[key].domains);
     show();
   }
 
@@ -45,7 +44,8 @@
     $('wall').classList.toggle('no-chart', !scene || !IOC.facts.scenes[scene].chart);
     $('wall').classList.toggle('no-figures', !scene || !IOC.facts.scenes[scene].tiles);
     $('figures').replaceChildren();
-    figures(); sparks(); chart(); count();
+    figures(); sparks(); chart(); map.count();
+    if (IOC.live.texts.alarms) alarms(IOC.live.texts.alarms);
   }
 
   // A wall opened as /wall turns by itself; one opened as /wall/scene stays.
@@ -53,23 +53,6 @@
     const scenes = Object.keys(IOC.facts.scenes), every = scene && IOC.facts.scenes[scene].rotate;
     if (IOC.facts.scene || !every || scenes.length < 2 || performance.now() - turned < every * 1000) return;
     go(scenes[(scenes.indexOf(scene) + 1) % scenes.length]);
-  }
-
-  function legend() {
-    $('legend').replaceChildren(...STATES.map(s => {
-      const item = IOC.make('span', 'item'), dot = IOC.make('i', 'dot ' + IOC.LOOK[s].name, IOC.LOOK[s].sign), number = IOC.make('b', 'num', '–');
-      number.id = 'count-' + s;
-      item.append(dot, IOC.make('span', '', IOC.word('state.' + s)), number);
-      return item;
-    }));
-  }
-
-  function count() {
-    const live = IOC.live;
-    if (!live.points || !map) return;
-    const counts = [0, 0, 0, 0, 0];
-    for (let i = 0; i < live.states.length; i++) if (map.shown(i)) counts[live.states[i]]++;
-    STATES.forEach(s => IOC.text('count-' + s, IOC.number(counts[s], 0)));
   }
 
   function tile(i) {
@@ -100,7 +83,7 @@
   }
 
   function under(f) {
-    if (f.state === 4 || f.state === 0) return f.time ? IOC.word('figure.last', {time: IOC.clock(f.time * 1000), age: IOC.age(IOC.live.now() / 1000 - f.time)}) : IOC.word('figure.none');
+    if (f.state === 4 || f.state === 6 || f.state === 0) return f.time ? IOC.word('figure.last', {time: IOC.clock(f.time * 1000), age: IOC.age(IOC.live.now() / 1000 - f.time)}) : IOC.word('figure.none');
     const parts = [];
     if (f.level) parts.push(IOC.say(f.level.name) + ': ' + IOC.number(f.level.value, f.decimals) + (f.unit ? ' ' + f.unit : ''));
     if (IOC.say(f.note)) parts.push(IOC.say(f.note));
@@ -126,8 +109,10 @@
   function alarms(message) {
     const mine = scene ? new Set(IOC.facts.scenes[scene].domains) : new Set(), list = $('alarm-list');
     const active = message.alarms.filter(a => a.condition !== 'false').concat(message.alarms.filter(a => a.condition === 'false'));
-    const crit = active.filter(a => a.state === 3 && a.condition !== 'false').length, warn = active.filter(a => a.state === 2 && a.condition !== 'false').length;
-    IOC.text('alarm-count', crit + warn ? IOC.word('alarms.count', {crit: IOC.number(crit, 0), warn: IOC.number(warn, 0)}) : '');
+    const sum = s => Object.values(message.counts).reduce((n, states) => n + (states[s] || 0), 0), crit = sum(3), warn = sum(2);
+    const said = crit + warn ? [IOC.word('alarms.count', {crit: IOC.number(crit, 0), warn: IOC.number(warn, 0)})] : [];
+    if (message.aside) said.push(IOC.word('alarms.aside', {n: IOC.number(message.aside, 0)}));
+    IOC.text('alarm-count', said.join(' · '));
     const row = parseFloat(getComputedStyle(document.documentElement).fontSize) * 4.35, phone = innerWidth < 1000;
     const room = phone ? 30 : Math.max(1, Math.floor(list.clientHeight / row) - (active.length * row > list.clientHeight ? 1 : 0));
     const rows = active.slice(0, room).map(a => alarm(a, mine));
@@ -135,13 +120,13 @@
     if (active.length > room) rows.push(IOC.make('li', 'more', IOC.word('alarms.more', {n: IOC.number(message.total - room, 0)})));
     list.replaceChildren(...rows);
     ages();
-    if (map) map.showAlarms(message.alarms);
+    if (map) { map.showAlarms(message.alarms); map.count(); }
   }
 
   function alarm(a, mine) {
     const over = a.condition === 'false', look = over ? {sign: '✓', name: 'over'} : a.condition !== 'true' ? {sign: '?', name: 'old'} : IOC.LOOK[a.state];
     const el = IOC.make('li', 'alarm ' + look.name + (a.acked ? ' acked' : '') + (mine.size && !mine.has(a.domain) ? ' other' : ''));
-    const value = a.value === null || a.value === undefined ? '' : IOC.number(a.value, a.decimals || 0) + (a.unit ? ' ' + a.unit : '');
+    const value = a.said ? IOC.say(a.said) : a.value === null || a.value === undefined ? '' : IOC.number(a.value, a.decimals || 0) + (a.unit ? ' ' + a.unit : '');
     const ago = IOC.make('span', 'ago num'); ago.dataset.at = a.opened;
     const domain = IOC.facts.domains[a.domain];
     el.append(IOC.make('span', 'sign', look.sign), IOC.make('b', 'what', IOC.say(a.rule)), ago,

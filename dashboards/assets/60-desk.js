@@ -22,14 +22,17 @@
     if (map && map.map) map.map.remove();
     home = place; map = null;
     if (!place) return;
-    map = new IOC.Map(place, {onPick: place.classList.contains('live') ? i => picked(i) : i => { location.href = '/?sensor=' + encodeURIComponent(IOC.live.points.key[i]); }});
-    if (place.classList.contains('live')) { legend(); tools(); }
+    map = new IOC.Map(place, {onEvent: place.classList.contains('live') ? happening : null, onPick: place.classList.contains('live') ? i => picked(i) : i => { location.href = '/?sensor=' + encodeURIComponent(IOC.live.points.key[i]); }});
+    if (place.classList.contains('live')) { map.legend($('legend')); map.count(); tools(); }
     if (IOC.live.texts.alarms) map.showAlarms(IOC.live.texts.alarms.alarms);
+    if (IOC.live.texts.events) map.events.show(IOC.live.texts.events.events);
     const ready = setInterval(() => { if (!map || !map.ready || !IOC.live.points) return; clearInterval(ready); wanted(); }, 100);
   }
 
   // A sensor named in the address, or by an alarm's page, is picked and shown.
   function wanted() {
+    const event = +new URLSearchParams(location.search).get('event');
+    if (event && home.classList.contains('live')) happening(event);
     const key = home.dataset.sensor || new URLSearchParams(location.search).get('sensor');
     const i = key ? IOC.live.points.key.indexOf(key) : -1;
     if (i >= 0) { map.pick(i, !home.dataset.sensor); map.fly(i); }
@@ -45,22 +48,11 @@
     setTimeout(() => map.map && map.map.resize(), 50);
   }
 
-  function legend() {
-    $('legend').replaceChildren(...[1, 2, 3, 4, 0].map(s => {
-      const item = IOC.make('span', 'item'), number = IOC.make('b', 'num', '–');
-      number.id = 'count-' + s;
-      item.append(IOC.make('i', 'dot ' + IOC.LOOK[s].name, IOC.LOOK[s].sign), IOC.make('span', '', IOC.word('state.' + s)), number);
-      return item;
-    }));
-    count();
-  }
-
-  function count() {
-    const live = IOC.live;
-    if (!live.points || !map || !$('count-1')) return;
-    const counts = [0, 0, 0, 0, 0];
-    for (let i = 0; i < live.states.length; i++) if (map.shown(i)) counts[live.states[i]]++;
-    counts.forEach((n, s) => IOC.text('count-' + s, IOC.number(n, 0)));
+  // An event was picked: its panel, at its own address.
+  function happening(id) {
+    set('picked', {data: {event: id}});
+    history.replaceState(history.state, '', '/?event=' + id);
+    $('map-page').classList.add('picked');
   }
 
   // Search by name, and a choice of domains.
@@ -83,17 +75,18 @@
     };
     search.addEventListener('input', find);
     search.addEventListener('keydown', event => { if (event.key === 'Enter' && list.firstChild) list.firstChild.firstChild.click(); if (event.key === 'Escape') list.replaceChildren(); });
-    domain.addEventListener('change', () => { map.domains = new Set(domain.value ? [domain.value] : []); map.areaWorst = map.areaWorst.map(() => -1); map.registry(); map.update({whole: true}); count(); });
+    domain.addEventListener('change', () => { map.choose(domain.value ? [domain.value] : []); map.count(); });
     $('tools').replaceChildren(search, domain, list);
   }
 
-  IOC.live.on('registry', () => { if (map) { map.registry(); count(); } });
+  IOC.live.on('registry', () => { if (map) { map.registry(); map.count(); } });
+  IOC.live.on('events', message => { if (map) { map.events.show(message.events); map.count(); } });
   IOC.live.on('points', change => {
     if (!map) return;
-    map.update(change); count();
+    map.update(change); map.count();
     if (map.picked !== null && (change.whole || !change.index || change.index.includes(map.picked))) dirty = true;
   });
-  IOC.live.on('alarms', message => { if (map) map.showAlarms(message.alarms); set('signal-alarms', {data: Date.now()}); });
+  IOC.live.on('alarms', message => { if (map) { map.showAlarms(message.alarms); map.count(); } set('signal-alarms', {data: Date.now()}); });
   IOC.live.on('feeds', () => set('signal-slow', {data: Date.now()}));
 
   // The panel follows its sensor at most every three seconds, and its ages at least every fifteen.
@@ -107,7 +100,7 @@
     if (document.getElementById('wall') || !document.getElementById('ioc-page')) return;
     new MutationObserver(look).observe(document.body, {childList: true, subtree: true});
     document.addEventListener('click', event => { if (event.target.id === 'unpick') { map.pick(null, true); } });
-    document.addEventListener('keydown', event => { if (event.key === 'Escape' && map && map.picked !== null && $('unpick')) map.pick(null, true); });
+    document.addEventListener('keydown', event => { if (event.key === 'Escape' && map && $('unpick')) map.pick(null, true); });
     look();
   });
 })();

@@ -37,8 +37,9 @@ class Level:
 def figure(
     rows: Sequence[dict[str, Any]], levels: Sequence[Level], *, start: datetime, stop: datetime, step: timedelta,
     zone: ZoneInfo, unit: str, decimals: int, nothing: str, comma: bool,
+    states: dict[float, str] | None = None,
 ) -> go.Figure:  # fmt: skip
-    """rows: at, mean, low, high. Times are drawn in `zone`; `nothing` is said where there are no rows."""
+    """rows: at, mean, low, high. Times are drawn in `zone`; `nothing` is said of no rows; states: words by value."""
     local = [{**row, "at": _local(row["at"], zone)} for row in rows]
     found = go.Figure(layout=_layout(_local(start, zone), _local(stop, zone), unit, decimals, comma))
     said = f"%{{y:,.{decimals}f}} {escape(unit)}<br>%{{x|%H:%M %d/%m}}<extra></extra>"
@@ -52,6 +53,8 @@ def figure(
                           line={"color": LINE, "width": 2}, hovertemplate=said)  # fmt: skip
     for level in _near(levels, local):
         _draw(found, level, decimals, comma)
+    if states:
+        found.update_yaxes(tickvals=list(states), ticktext=[escape(said) for said in states.values()], automargin=True)
     if not rows:
         found.add_annotation(
             text=escape(nothing), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"size": 15}

@@ -1,19 +1,17 @@
-"""Alarms: the open ones and their history, one of them with all that explains it, acknowledged with a name."""
+"""Alarms: the open ones and their history, and one of them with all that explains it."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from dash import Input, Output, State, callback, dcc, html, no_update
+from dash import Input, Output, callback, dcc, html
 
-from dashboards import parts, trends
+from dashboards import actions, parts, trends
 from dashboards.context import current
 from dashboards.pages.live_map import GRAPH
-from dashboards.parts import number, text, word
-from dashboards.viewer import CURRENT
-from ioc.store import alarms, screens
+from dashboards.parts import text, word
+from ioc.store import screens
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -62,11 +60,18 @@ def _row(row: dict[str, Any]) -> list[Any]:
         parts.priority(row["priority"]),
         parts.link(text(row["rule"]), f"/alarms/{row['id']}"),
         text(row["sensor"] or row["feed"]),
-        html.Span(number(row["value"], row["decimals"], row["unit"]), className="num"),
+        html.Span(parts.reading(row), className="num"),
         parts.when(row["opened_at"]),
         parts.age((end - row["opened_at"]).total_seconds()),
-        (word("alarms.over") if row["closed_at"] else word(f"isa.{row['isa']}")) + who,
+        _state(row) + who,
     ]
+
+
+def _state(row: dict[str, Any]) -> str:
+    """In the words of ISA-18.2; one put aside says until when."""
+    said = word("alarms.over") if row["closed_at"] else word(f"isa.{row['isa']}")
+    until = row["suppressed_until"] if not row["closed_at"] else None
+    return f"{said}, {word('shelf.until', at=parts.when(until))}" if until else said
 
 
 async def _one(alarm: str) -> Component:
@@ -83,7 +88,7 @@ async def _one(alarm: str) -> Component:
             [
                 html.Div([_what(row), parts.panel(word("alarm.chart"), await _chart(row))], className="column"),
                 html.Div([_do(row), parts.panel(word("alarm.map"), _map(row)),
-                          html.Div(await _history(row["id"]), id="alarm-history")], className="column"),
+                          html.Div(await actions.history(row["id"]), id="alarm-history")], className="column"),
             ],
             className="columns",
         ),
@@ -93,15 +98,14 @@ async def _one(alarm: str) -> Component:
 
 
 def _what(row: dict[str, Any]) -> Component:
-    unit, decimals = row["unit"], row["decimals"]
-    seen = f"{number(row['value_now'], decimals, unit)} · {word('sensor.ago', age=parts.ago(row['value_at']))}"
+    seen = f"{parts.reading(row, 'value_now')} · {word('sensor.ago', age=parts.ago(row['value_at']))}"
     pairs: list[tuple[str, Any]] = [
         (word("col.priority"), parts.priority(row["priority"])),
-        (word("col.state"), html.Span(_state(row), id="alarm-state")),
-        (word("alarm.value"), number(row["value"], decimals, unit)),
+        (word("col.state"), html.Span(actions.state(row), id="alarm-state")),
+        (word("alarm.value"), parts.reading(row)),
         (word("alarm.now"), seen if row["value_at"] else "–"),
-        (word("alarm.peak"), number(row["peak"], decimals, unit)),
-        (word("alarm.level"), number(row["threshold"], decimals, unit)),
+        (word("alarm.peak"), parts.reading(row, "peak")),
+        (word("alarm.level"), parts.reading(row, "threshold")),
         (word("col.opened"), parts.when(row["opened_at"], seconds=True)),
         (word("alarm.cleared"), parts.when(row["cleared_at"], seconds=True)),
         (word("alarm.closed"), parts.when(row["closed_at"], seconds=True)),
@@ -109,35 +113,12 @@ def _what(row: dict[str, Any]) -> Component:
     return parts.panel(word("alarm.what"), parts.facts(pairs))
 
 
-def _state(row: dict[str, Any]) -> str:
-    said = word("alarms.over") if row["closed_at"] else word(f"isa.{row['isa']}")
-    said += f" ({word('condition.' + row['condition'])})" if row["condition"] in {"nodata", "error"} else ""
-    return said
-
-
 def _do(row: dict[str, Any]) -> Component:
-    """Why it matters and what to do, as the rule's owner wrote it; and the acknowledgement."""
+    """Why it matters and what to do, as the rule's owner wrote it; and what a person may do to the alarm."""
     rule = row["settings"]
-    told = [(word(f"alarm.{key}"), text(rule[key])) for key in ("action", "cause", "consequence") if rule.get(key)]
-    told += [(word(f"alarm.{key}"), str(rule[key])) for key in ("owner", "source") if rule.get(key)]
-    done = row["acked_at"] is not None
-    said = word("alarm.acked", by=row["acked_by"], at=parts.when(row["acked_at"])) if done else ""
-    note = f" “{row['ack_note']}”" if row["ack_note"] else ""
-    form = [] if done or row["closed_at"] else _form()
-    return parts.panel(
-        word("alarm.do"), parts.facts(told), html.Div(form, id="ack-form"),
-        html.P(said + note, id="ack-said", role="status"),
-    )  # fmt: skip
-
-
-def _form() -> list[Component]:
-    """The name is kept in the browser for the next alarm."""
-    name = dcc.Input(id="ack-by", value=CURRENT.get().name, maxLength=80, persistence="ioc", persistence_type="local")
-    return [
-        html.Label(word("ack.by"), htmlFor="ack-by"), name,
-        html.Label(word("ack.note"), htmlFor="ack-note"), dcc.Input(id="ack-note", maxLength=500),
-        html.Button(word("ack.do"), id="ack-do", className="primary"),
-    ]  # fmt: skip
+    advice = [(word(f"alarm.{key}"), text(rule[key])) for key in ("action", "cause", "consequence") if rule.get(key)]
+    advice += [(word(f"alarm.{key}"), str(rule[key])) for key in ("owner", "source") if rule.get(key)]
+    return parts.panel(word("alarm.do"), parts.facts(advice), actions.panel(row))
 
 
 async def _chart(row: dict[str, Any]) -> Component:
@@ -146,7 +127,7 @@ async def _chart(row: dict[str, Any]) -> Component:
     stop = min(parts.now(), (row["closed_at"] or parts.now()) + timedelta(hours=2))
     start = min(row["event_start"], stop) - timedelta(hours=6)
     step = max(timedelta(minutes=1), (stop - start) / 400)
-    metric = {"unit": row["unit"], "decimals": row["decimals"]}
+    metric = {key: row[key] for key in ("unit", "decimals", "states")}
     drawn = await trends.between(row["series_id"], metric, start, stop, step, None)
     return dcc.Graph(figure=drawn, config=GRAPH, style={"height": "17rem"}, id="alarm-trend")
 
@@ -157,34 +138,3 @@ def _map(row: dict[str, Any]) -> Component:
     where: Any = {"data-lat": f"{row['at_lat']:.6f}", "data-lon": f"{row['at_lon']:.6f}"}
     where |= {"data-sensor": row["sensor_key"]} if row["sensor_key"] else {}
     return html.Div(html.Div(id="map", **where), className="small-map")
-
-
-async def _history(id_: int) -> Component:
-    changes = await current().read(screens.alarm_changes, id_)
-    rows = [
-        [parts.when(c["at"], seconds=True), parts.code("change", c["kind"]),
-         number(c["value"], 2) if c["value"] is not None else "", c["actor"], c["note"]]
-        for c in changes
-    ]  # fmt: skip
-    heads = [word(f"col.{k}") for k in ("at", "change", "value", "by", "note")]
-    return parts.panel(word("alarm.history"), parts.table(heads, rows, empty="–", name=word("alarm.history")))
-
-
-@callback(Output("ack-said", "children"), Output("ack-form", "children"),
-          Output("alarm-history", "children"), Output("alarm-state", "children"),
-          Input("ack-do", "n_clicks"), State("ack-by", "value"), State("ack-note", "value"), State("alarm-id", "data"),
-          prevent_initial_call=True)  # fmt: skip
-async def acknowledge(clicks: int | None, by: str | None, note: str | None, id_: int) -> Any:
-    """Somebody takes it: a name is needed, a note is welcome."""
-    if not clicks or CURRENT.get().role != "operator":
-        return no_update, no_update, no_update, no_update
-    if not (by or "").strip():
-        return word("ack.name"), no_update, no_update, no_update
-    done = await current().read(alarms.acknowledge, int(id_), (by or "").strip()[:80], (note or "").strip()[:500])
-    row, history = await asyncio.gather(current().read(screens.alarm, int(id_)), _history(int(id_)))
-    said = (
-        word("alarm.acked", by=row["acked_by"] or by, at=parts.when(row["acked_at"]))
-        if row and row["acked_at"]
-        else word("ack.late")
-    )
-    return said if done or (row and row["acked_at"]) else word("ack.late"), [], history, _state(row) if row else "–"

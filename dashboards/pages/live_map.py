@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import Input, Output, State, callback, dcc, html, no_update
 
-from dashboards import parts, trends
+from dashboards import happening, parts, trends
 from dashboards.context import current
 from dashboards.parts import aria, number, text, word
 from ioc.store import screens
@@ -35,6 +35,8 @@ async def layout(**_: str) -> Component:
 @callback(Output("sensor", "children"), Input("picked", "data"), prevent_initial_call=True)
 async def pick(picked: dict[str, Any] | None) -> Any:
     """Another sensor was picked, or none."""
+    if picked and picked.get("event") is not None:
+        return await parts.shown(lambda: happening.panel(int(picked["event"])))
     if not picked or picked.get("id") is None:
         return html.P(word("map.pick"), className="quiet")
     return await parts.shown(lambda: _panel(int(picked["id"])))
@@ -51,7 +53,9 @@ async def _panel(id_: int) -> Any:
             [html.H2(text(sensor["name"], sensor["key"])), html.Button("×", id="unpick", title=word("close"))],
             className="head-row",
         ),
-        html.P(" · ".join(filter(None, [_domain(sensor["domain"]), text(sensor["area_name"], "")])), className="lead"),
+        html.P(
+            " · ".join(filter(None, [parts.domain(sensor["domain"]), text(sensor["area_name"], "")])), className="lead"
+        ),
         html.Div(_values(series), id="values"),
         *_charts(sensor, series),
         html.H3(word("alarms.title")),
@@ -59,11 +63,6 @@ async def _panel(id_: int) -> Any:
         html.H3(word("sensor.facts")),
         _facts(sensor),
     ]
-
-
-def _domain(key: str) -> str:
-    domains = current().folder.city.domains
-    return text(domains[key].name) if key in domains else key
 
 
 def _values(series: list[dict[str, Any]]) -> list[Component]:
@@ -84,17 +83,17 @@ def _values(series: list[dict[str, Any]]) -> list[Component]:
 
 
 def _said(row: dict[str, Any]) -> str:
-    states = row["settings"].get("states") or {}
-    if row["value"] is not None and f"{row['value']:g}" in states:
-        return text(states[f"{row['value']:g}"])
-    return number(row["value"], row["decimals"], row["unit"])
+    return parts.reading({**row, "states": row["settings"].get("states")})
 
 
 def _charts(sensor: dict[str, Any], series: list[dict[str, Any]]) -> list[Component]:
     if not series:
         return []
     options = [(str(row["id"]), text(row["name"], row["metric"])) for row in series]
-    metrics = {str(r["id"]): {"unit": r["unit"], "decimals": r["decimals"]} for r in series}
+    metrics = {
+        str(r["id"]): {"unit": r["unit"], "decimals": r["decimals"], "states": r["settings"].get("states")}
+        for r in series
+    }
     return [
         dcc.Store(id="trend-of", data={"metrics": metrics, "cadence": sensor["cadence"]}),
         parts.choice("trend-series", options, options[0][0], word("sensor.series")),

@@ -60,6 +60,15 @@ def alarm_changes(conn: Connection, id_: int) -> list[Row]:
     return _rows(conn, "alarm_changes", id=id_)
 
 
+def event(conn: Connection, id_: int) -> Row | None:
+    return _one(conn, "event", id=id_)
+
+
+def event_changes(conn: Connection, id_: int) -> list[Row]:
+    """time, status, severity, title, newest first."""
+    return _rows(conn, "event_changes", id=id_)
+
+
 def feeds(conn: Connection) -> list[Row]:
     """Every feed with its ledger of the last 24 hours; rate: {minutes ago: messages} of the last hour."""
     return _rows(conn, "feeds")

@@ -113,6 +113,11 @@ def areas(conn: Connection) -> list[Row]:
     return _rows(conn, "areas")
 
 
+def events(conn: Connection, most: int = 1000) -> list[Row]:
+    """Open events that have a place or an area: id, kind, title, status, severity, feed, domain, lat, lon, area, opened (ms)."""
+    return _rows(conn, "events", most=most)
+
+
 def feeds(conn: Connection) -> list[Row]:
     """key, name, domain, heard (microseconds or None), silent_after (seconds or None)."""
     return _rows(conn, "feeds")

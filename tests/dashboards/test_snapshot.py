@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from dashboards import board, hub, snapshot, wire
-from dashboards.snapshot import CRITICAL, NO_DATA, NORMAL, STALE, WARNING, Snapshot
+from dashboards.snapshot import CRITICAL, DOUBTFUL, NO_DATA, NORMAL, NOTEWORTHY, STALE, WARNING, Snapshot
 from ioc.config.scenes import Tile
 from ioc.config.thresholds import Level, ThresholdPack
-from ioc.store.snapshot import Latest, Place, Registry
+from ioc.store.snapshot import Latest, Place, Registry, doubtful
 
 NOW = 1_800_000_000_000_000
 SECOND = 1_000_000
@@ -52,8 +52,8 @@ def test_a_point_without_data_says_so():
     assert list(city().frame(NOW).state) == [NO_DATA] * 3
 
 
-@pytest.mark.parametrize(("value", "state"), [(1.0, NORMAL), (1.7, WARNING), (2.09, WARNING), (2.1, CRITICAL)])
-def test_the_metrics_own_steps_colour_a_point(value, state):
+@pytest.mark.parametrize(("value", "state"), [(1.0, NORMAL), (1.7, NOTEWORTHY), (2.1, NOTEWORTHY)])
+def test_a_step_of_the_metric_makes_a_point_noteworthy_and_never_warns(value, state):
     snap = city()
     snap.apply([Latest(11, NOW, NOW, value)])
     frame = snap.frame(NOW)
@@ -87,9 +87,40 @@ def test_a_doubtful_series_marks_its_point_and_colours_nothing():
     snap = city()
     snap.apply([Latest(11, NOW, NOW, 9.0)])
     snap.doubt([11])
-    assert snap.frame(NOW).state[0] == STALE
+    assert snap.frame(NOW).state[0] == DOUBTFUL
+    assert snap.frame(NOW + 3600 * SECOND).state[0] == STALE
     snap.doubt([])
-    assert snap.frame(NOW).state[0] == CRITICAL
+    assert snap.frame(NOW).state[0] == NOTEWORTHY
+
+
+def test_only_stuck_skewed_and_steep_series_are_doubted_not_one_bad_value(store):
+    series = [r[0] for r in store.execute("SELECT id FROM series ORDER BY id DESC LIMIT 6")]
+    kinds = ("range", "future", "past", "stuck", "skew", "rate")
+    store.execute("DELETE FROM quality WHERE series_id = ANY(%s)", [series])
+    with store.cursor() as cursor:
+        cursor.executemany("INSERT INTO quality (series_id, kind, since, last, count) VALUES (%s, %s, now(), now(), 1)",
+                           list(zip(series, kinds, strict=True)))  # fmt: skip
+    doubted = set(doubtful(store)) & set(series)
+    store.execute("DELETE FROM quality WHERE series_id = ANY(%s)", [series])
+    assert doubted == set(series[3:])
+
+
+def test_the_alarm_list_and_what_the_legend_counts_are_the_same_alarms():
+    given = [
+        (1, "true", "none"),
+        (2, "true", "none"),
+        (4, "nodata", "none"),
+        (1, "false", "none"),
+        (1, "true", "shelved"),
+    ]
+    keys = ("id", "acked", "isa", "rule", "sensor", "sensor_key", "feed", "area", "value", "threshold", "unit",
+            "decimals", "lat", "lon")  # fmt: skip
+    rows = [dict.fromkeys(keys) | {"sensor_id": 1, "series_id": 11, "domain": "d", "opened": 0, "priority": p,
+            "condition": c, "suppression": s, "states": {"2": {"en": "fault"}}} for p, c, s in given]  # fmt: skip
+    rows[0]["value"] = 2.0
+    said = board.alarms(rows)
+    assert (said["counts"], said["total"], said["aside"]) == ({"d": {CRITICAL: 1, WARNING: 2}}, 4, 1)
+    assert said["alarms"][0]["said"] == {"en": "fault"}  # a pump is at fault, not at 2
 
 
 def test_a_delta_names_what_changed_and_nothing_else():
@@ -124,11 +155,11 @@ def test_the_wire_says_what_the_frame_holds():
     frame = snap.frame(NOW)
     whole = read(wire.whole(frame, snap.movers, 5, wire.Clock(1.0, 2.0, away=True)))
     assert (whole["generation"], whole["sequence"], whole["away"], whole["data"]) == (7, 5, 1, 2.0)
-    assert list(whole["state"]) == [NO_DATA, CRITICAL, NO_DATA]
+    assert list(whole["state"]) == [NO_DATA, NOTEWORTHY, NO_DATA]
     assert list(whole["moved"]) == [2]
     what = snapshot.Delta(np.array([1]), np.array([], np.intp))
     changed = read(wire.changed(frame, what, 6, wire.Clock(1.0, 2.0, away=False)))
-    assert (list(changed["index"]), list(changed["state"]), changed["value"][0]) == ([1], [CRITICAL], np.float32(2.5))
+    assert (list(changed["index"]), list(changed["state"]), changed["value"][0]) == ([1], [NOTEWORTHY], np.float32(2.5))
 
 
 def test_fifty_thousand_points_fit_and_a_delta_carries_only_what_changed():
@@ -141,7 +172,7 @@ def test_fifty_thousand_points_fit_and_a_delta_carries_only_what_changed():
     message = wire.changed(after, what, 1, wire.Clock(0, 0, away=False))
     assert len(what.changed) == 5_000
     assert len(message) == 40 + 5_000 * 13
-    assert np.count_nonzero(after.state == CRITICAL) == 5_000
+    assert np.count_nonzero(after.state == NOTEWORTHY) == 5_000
 
 
 def test_a_screen_that_is_too_slow_is_given_everything_afresh():
@@ -178,10 +209,10 @@ def scene_city():
     ("tile", "value", "state"),
     [
         ({"sensor": "s1"}, 1.0, NORMAL),
-        ({"sensor": "s2"}, 2.0, WARNING),
+        ({"sensor": "s2"}, 2.0, NOTEWORTHY),
         ({"sensor": "s3"}, 9.0, STALE),  # shown with its age, never as if it were now
         ({"sensor": "nobody"}, None, NO_DATA),
-        ({"aggregate": "max"}, 2.0, WARNING),  # the old 9.0 is left out
+        ({"aggregate": "max"}, 2.0, NOTEWORTHY),  # the old 9.0 is left out
         ({"aggregate": "mean", "area": "north"}, 1.5, NORMAL),
         ({"aggregate": "count"}, 2.0, NORMAL),
         ({"aggregate": "sum"}, 3.0, NORMAL),
@@ -194,9 +225,18 @@ def test_a_figure_is_made_of_fresh_values_only(tile, value, state):
     assert (found["value"], found["state"]) == (value, state)
 
 
-def test_a_level_colours_its_figure_from_the_day_it_is_in_force():
+def test_a_level_marks_its_figure_from_the_day_it_is_in_force():
     level = Level(key="two", name="II", metric="level", value=0.9, severity=3, valid_from=date(2026, 11, 22))
     folder = SimpleNamespace(thresholds={"flood": ThresholdPack(name="F", source="law", level=[level])})
     tile, snap = Tile(title="T", metric="level", sensor="s1", level="flood.two"), scene_city()
     states = [board.figure(tile, snap, snap.frame(NOW), folder, date(2026, 11, day))["state"] for day in (21, 22)]
-    assert states == [NORMAL, CRITICAL]
+    assert states == [NORMAL, NOTEWORTHY]
+
+
+@pytest.mark.parametrize(("aggregate", "state"), [("max", CRITICAL), ("mean", NOTEWORTHY), ("count", NORMAL)])
+def test_an_alarm_on_what_a_figure_shows_is_the_figures_too(aggregate, state):
+    snap = scene_city()
+    snap.alarm([alarm(2, 1, series_id=21)])
+    tile, folder = Tile(title="T", metric="level", aggregate=aggregate), SimpleNamespace(thresholds={})
+    snap.apply([Latest(11, NOW, NOW, 2.0)])
+    assert board.figure(tile, snap, snap.frame(NOW), folder, date(2026, 11, 22))["state"] == state

@@ -27,7 +27,8 @@ WHERE t.series_id = %(series)s AND r.enabled AND t.raise IS NOT NULL ORDER BY t.
 -- Alarms, newest first: open or all, one priority or all, one sensor or all, text anywhere in rule or sensor name.
 SELECT a.id, a.priority, a.condition, a.acked_at, a.acked_by, a.suppression, st.isa, r.name AS rule, a.value, a.peak,
        a.threshold, a.domain, coalesce(a.area, s.area, '') AS area, s.name AS sensor, s.key AS sensor_key, s.id AS sensor_id,
-       f.name AS feed, a.opened_at, a.cleared_at, a.closed_at, coalesce(m.unit, '') AS unit, coalesce(m.decimals, 1) AS decimals
+       f.name AS feed, a.opened_at, a.cleared_at, a.closed_at, coalesce(m.unit, '') AS unit, coalesce(m.decimals, 1) AS decimals,
+       m.settings->'states' AS states, a.suppressed_until
 FROM alarm a
 JOIN alarm_state st ON st.id = a.id
 JOIN rule r ON r.id = a.rule_id
@@ -46,7 +47,7 @@ ORDER BY (a.closed_at IS NOT NULL), CASE WHEN a.closed_at IS NULL THEN a.priorit
 SELECT a.*, st.isa, r.key AS rule_key, r.kind AS rule_kind, r.name AS rule, r.settings, s.name AS sensor, s.key AS sensor_key,
        f.name AS feed, f.key AS feed_key, coalesce(a.lat, p.lat, s.lat) AS at_lat, coalesce(a.lon, p.lon, s.lon) AS at_lon,
        coalesce(a.area, s.area) AS area_key, m.key AS metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
-       coalesce(m.decimals, 1) AS decimals, l.value AS value_now, l.time AS value_at,
+       coalesce(m.decimals, 1) AS decimals, m.settings->'states' AS states, l.value AS value_now, l.time AS value_at,
        (SELECT ar.name FROM area ar WHERE ar.key = coalesce(a.area, s.area) ORDER BY ar.valid_from DESC LIMIT 1) AS area_name
 FROM alarm a
 JOIN alarm_state st ON st.id = a.id
@@ -62,6 +63,16 @@ WHERE a.id = %(id)s;
 -- alarm_changes --
 -- The history of one alarm.
 SELECT seq, at, event_time, kind, value, actor, note FROM alarm_change WHERE alarm_id = %(id)s ORDER BY seq;
+
+-- event --
+-- One event by id.
+SELECT e.*, f.key AS feed, f.name AS feed_name, f.owner, f.domain,
+       (SELECT a.name FROM area a WHERE a.key = e.area ORDER BY a.valid_from DESC LIMIT 1) AS area_name
+FROM event e JOIN feed f ON f.id = e.feed_id WHERE e.id = %(id)s;
+
+-- event_changes --
+-- What became of one event, newest first.
+SELECT time, status, severity, title FROM event_change WHERE event_id = %(id)s ORDER BY time DESC LIMIT 20;
 
 -- feeds --
 -- Every feed with what became of its messages in the last 24 hours, and per minute in the last hour.

@@ -58,7 +58,7 @@ SELECT series, sensors, registry, (extract(epoch FROM at) * 1000000)::bigint FRO
 SELECT a.id, a.priority, a.condition, a.acked_at IS NOT NULL AS acked, a.suppression, st.isa, r.name AS rule, a.value,
        a.threshold, a.series_id, a.sensor_id, a.domain, coalesce(a.area, s.area, '') AS area, s.name AS sensor,
        s.key AS sensor_key, f.name AS feed, coalesce(a.lat, s.lat) AS lat, coalesce(a.lon, s.lon) AS lon,
-       m.unit, m.decimals, (extract(epoch FROM a.opened_at) * 1000000)::bigint AS opened
+       m.unit, m.decimals, m.settings->'states' AS states, (extract(epoch FROM a.opened_at) * 1000000)::bigint AS opened
 FROM alarm a
 JOIN alarm_state st ON st.id = a.id
 JOIN rule r ON r.id = a.rule_id
@@ -72,6 +72,15 @@ ORDER BY a.condition = 'false', a.suppression <> 'none', a.priority, a.opened_at
 -- areas --
 -- Areas valid today.
 SELECT key, name, kind, geometry FROM area WHERE valid_from <= current_date AND current_date < valid_to ORDER BY id;
+
+-- events --
+-- Events that are not closed and have a place or an area, the newest first; the year bounds what nobody ever closes.
+SELECT e.id, e.kind, e.title, e.status, e.severity, f.name AS feed, f.domain, e.lat, e.lon, e.area,
+       (extract(epoch FROM e.opened_at) * 1000)::bigint AS opened
+FROM event e JOIN feed f ON f.id = e.feed_id
+WHERE e.closed_at IS NULL AND f.enabled AND e.changed_at > now() - interval '1 year'
+  AND (e.lat IS NOT NULL AND e.lon IS NOT NULL OR e.area IS NOT NULL)
+ORDER BY e.changed_at DESC LIMIT %(most)s;
 
 -- feeds --
 -- When each feed was last heard, microseconds, and the silence it is allowed, seconds.
