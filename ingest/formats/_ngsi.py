@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ingest.formats._pieces import leaves
 from ingest.formats._values import number_or_text, text
 from ioc.errors import DecodeError
 
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
 _WRAPS = ("data", "entities", "body", "features")
 _OWN = frozenset({"id", "@id", "type", "@type", "@context", "scope"})
 _VALUES = ("value", "object", "languageMap", "json", "vocab", "valueList", "values", "hasValue")
-_GEOMETRIES = frozenset({"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"})
+GEOMETRIES = frozenset({"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"})
+_NO_VALUES = ("address", "owner", "Info")  # how names of structures end whose numbers measure nothing
+_MOST = 100  # numbers of one structured value
 _NUMERIC = frozenset({"number", "integer", "float", "double"})
 _UNITS = ("unitCode", "UnitCode", "unit", "unitcode", "uom", "units")
 _TIMES = ("TimeInstant", "timestamp", "observedAt", "dateObserved", "dateModified")
@@ -66,7 +70,7 @@ def attribute(name: str, said: Any) -> Attribute | None:
         return None
     if isinstance(said, list) and said and isinstance(said[0], dict) and ("value" in said[0] or "type" in said[0]):
         said = next((s for s in said if isinstance(s, dict) and "datasetId" not in s), said[0])
-    if not isinstance(said, dict) or said.get("type") in _GEOMETRIES:
+    if not isinstance(said, dict) or said.get("type") in GEOMETRIES:
         return Attribute(said)
     key = next((k for k in _VALUES if k in said), None)
     if key is None:
@@ -74,8 +78,9 @@ def attribute(name: str, said: Any) -> Attribute | None:
     metadata = said.get("metadata")
     notes = [said, metadata] if isinstance(metadata, dict) else [said]
     unit, value = text(_note(notes, _UNITS)), said[key]
-    if isinstance(value, dict) and "@value" in value:  # {"@type": "DateTime", "@value": ".."}
-        value = value["@value"]
+    if isinstance(value, dict):  # {"@type": "DateTime", "@value": ".."}, {"type": "DateTime", "value": ".."}
+        wrapped = "@value" if "@value" in value else "value"
+        value = value[wrapped] if wrapped in value and {"type", "@type"} & value.keys() else value
     if isinstance(value, str) and str(said.get("type")).lower() in _NUMERIC:
         value = number_or_text(value)
     return Attribute(value, unit, _note(notes, _TIMES))
@@ -89,11 +94,16 @@ def _note(places: list[dict[str, Any]], names: tuple[str, ...]) -> Any:
     return None
 
 
-def values(said: Attribute) -> Iterator[tuple[Any, Any]]:
-    """(value, own time): one, or each pair of a temporal representation `[[value, time], ...]`."""
+def values(name: str, said: Attribute) -> Iterator[tuple[str, Any, Any]]:
+    """(name, value, own time): one, each pair of a temporal representation `[[value, time], ...]`, or each number of
+    a structured value.
+    """
     if isinstance(said.value, list):
         for pair in said.value:
             if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], str):
-                yield pair[0], pair[1]
+                yield name, pair[0], pair[1]
+    elif isinstance(said.value, dict):
+        inner = () if name.endswith(_NO_VALUES) or "type" in said.value else islice(leaves(said.value, name), _MOST)
+        yield from ((path, value, said.time) for path, value in inner if not isinstance(value, str))
     else:
-        yield said.value, said.time
+        yield name, said.value, said.time

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ingest.formats import _xml
+from ingest.formats._datex2 import values
 from ingest.formats._pieces import instant, number, spot
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
@@ -29,20 +30,18 @@ EXAMPLE = (
 )
 MOST = 50_000  # records of one publication
 
-# Element that holds the number -> our name, unit. `dataError` beside it says that it is none.
-_NUMBERS = {
-    "vehicleFlowRate": ("flow", "1/h"), "speed": ("speed", "km/h"), "percentage": ("occupancy", "%"),
-    "duration": ("travel_time", "s"), "temperature": ("temperature", "°C"),
-    "millimetresPerHourIntensity": ("rain", "mm/h"), "windSpeed": ("wind_speed", "km/h"),
-    "relativeHumidity": ("humidity", "%"), "concentrationOfVehiclesValue": ("density", "1/km"),
-}  # fmt: skip
 _PARKING = {
     "parkingNumberOfVacantSpaces": ("vacant", None), "parkingNumberOfOccupiedSpaces": ("occupied", None),
     "parkingOccupancy": ("occupancy", "%"), "parkingNumberOfSpacesOverride": ("capacity", None),
     "parkingNumberOfVehicles": ("vehicles", None),
 }  # fmt: skip
-_WHOLE = frozenset({"windSpeed"})  # hold a <speed> of another kind
-_BESIDE = frozenset({"freeFlowTravelTime", "freeFlowSpeed", "normallyExpectedTravelTime"})  # what would be normal
+_FACILITY = {
+    "totalNumberOfVacantParkingSpaces": "vacant", "parkingAreaTotalNumberOfVacantParkingSpaces": "vacant",
+    "numberOfVacantAssignedParkingSpaces": "vacant", "totalNumberOfOccupiedParkingSpaces": "occupied",
+    "parkingFacilityOccupancy": "occupancy", "parkingAreaOccupancy": "occupancy",
+    "totalParkingCapacityOverride": "capacity",
+}  # fmt: skip
+_NAMES = ("measurementSiteName", "parkingName", "parkingFacilityName", "parkingAreaName", "predefinedLocationName")
 _SEVERITY = {"none": 0, "lowest": 1, "low": 1, "medium": 2, "high": 3, "highest": 4, "unknown": 1}
 
 
@@ -115,8 +114,13 @@ def _said(element: Element, tag: str, language: str) -> str:
     return best[0].text.strip()[:2000] if best and best[0].text else ""
 
 
-def _situation(record: Element, time: Micros | None, language: str) -> list[Record]:
-    """One <situationRecord>."""
+def _situation(situation: Element, time: Micros | None, language: str) -> list[Record]:
+    """One <situation>: its records, as severe as it is where they do not say it themselves."""
+    overall = _first(situation, "overallSeverity", "severity")
+    return [_record(record, time, language, overall) for record in _below(situation, "situationRecord")]
+
+
+def _record(record: Element, time: Micros | None, language: str, overall: str) -> Event:
     status = _first(record, "validityStatus")
     ended = instant(_first(record, "overallEndTime"))
     over = _first(record, "end") == "true" or status in ("suspended", "ended") or bool(ended and time and ended <= time)
@@ -137,59 +141,77 @@ def _situation(record: Element, time: Micros | None, language: str) -> list[Reco
         "probability": _first(record, "probabilityOfOccurrence"),
         "management": _first(record, "trafficConstrictionType", "roadOrCarriagewayOrLaneManagementType"),
     }
-    return [
-        Event(
-            key=record.attrib.get("id", "")[:200],
-            kind=kind[:60],
-            status="closed" if over else "open",
-            title=(properties["description"] or detail or kind)[:200],
-            time=instant(_first(record, "overallStartTime"))
-            or instant(_first(record, "situationRecordCreationTime"))
-            or time,
-            lat=place[0],
-            lon=place[1],
-            severity=_SEVERITY.get(_first(record, "severity", "overallSeverity").lower(), 1),
-            properties={key: value for key, value in properties.items() if value},
-        )
-    ]
+    severity = _first(record, "severity", "overallSeverity") or overall
+    return Event(
+        key=record.attrib.get("id", "")[:200],
+        kind=kind[:60],
+        status="closed" if over else "open",
+        title=(properties["description"] or detail or kind)[:200],
+        time=instant(_first(record, "overallStartTime"))
+        or instant(_first(record, "situationRecordCreationTime"))
+        or time,
+        lat=place[0],
+        lon=place[1],
+        severity=_SEVERITY.get(severity.lower(), 1),
+        properties={key: value for key, value in properties.items() if value},
+    )
+
+
+def _reference(element: Element, *tags: str) -> str | None:
+    """The id an element refers to: version 2 and 3 say it as an attribute, some publishers as text."""
+    found = next((f for tag in tags for f in _below(element, tag)), None)
+    return None if found is None else found.attrib.get("id") or (found.text or "").strip() or None
 
 
 def _measurements(site: Element, time: Micros | None, _language: str) -> list[Record]:
     """One <siteMeasurements>, or version 3's; values of the same kind are told apart by their index."""
-    reference = next(_below(site, "measurementSiteReference"), None)
-    sensor = reference.attrib.get("id") if reference is not None else None
+    sensor = _reference(site, "measurementSiteReference")
     at = instant(_first(site, "measurementTimeDefault", "timeValue")) or time
     found: list[Record] = []
     seen: set[str] = set()
     for outer in site:
-        index = outer.attrib.get("index")
-        if index is None or next(_below(outer, "dataError"), None) is not None:
-            continue
-        for parent, element in ((p, e) for p in outer.iter() for e in p):
-            named = _NUMBERS.get(_xml.name(parent)) if _xml.name(parent) in _WHOLE else None
-            named = named or _NUMBERS.get(_xml.name(element))
-            value = number(element.text)
-            if named is None or value is None or _xml.name(parent) in _BESIDE:
-                continue
-            metric = named[0] if named[0] not in seen else f"{named[0]}_{index}"
-            seen.add(metric)
-            found.append(Measurement(metric, value, sensor, at, named[1]))
+        if _xml.name(outer) in ("measuredValue", "physicalQuantity"):
+            for name, value, unit in values(outer):
+                metric = name if name not in seen else f"{name}_{outer.attrib.get('index', len(seen))}"
+                seen.add(metric)
+                found.append(Measurement(metric, value, sensor, at, unit))
     return found
 
 
+def _elaborated(data: Element, time: Micros | None, _language: str) -> list[Record]:
+    """One <elaboratedData>: a travel time, speed or flow of a predefined stretch of road."""
+    sensor = _reference(data, "predefinedLocationReference", "pertinentLocation") or data.attrib.get("id")
+    at = instant(_first(data, "measurementOrCalculationTime", "timeValue")) or time
+    return [Measurement(name, value, sensor, at, unit) for name, value, unit in values(data)]
+
+
 def _site(record: Element, _time: Micros | None, language: str) -> list[Record]:
-    """One <measurementSiteRecord> or <measurementSite> of a site table."""
+    """A measurement site, car park or predefined location of a table."""
     sensor = record.attrib.get("id")
-    if sensor is None:
-        return []
     lat, lon = _place(record) or (None, None)
-    return [SensorFacts(sensor, _said(record, "measurementSiteName", language) or None, lat, lon)]
+    name = next((said for tag in _NAMES if (said := _said(record, tag, language))), None)
+    return [SensorFacts(sensor, name, lat, lon)] if sensor and (name or lat is not None) else []
+
+
+def _facility(status: Element, time: Micros | None, language: str) -> list[Record]:
+    """One <parkingFacilityStatus> or <parkingAreaStatus> of version 2.2; an area may hold its facilities."""
+    inside = [e for e in status if _xml.name(e) == "parkingFacilityStatus" and len(e)]
+    if inside:
+        return [record for facility in inside for record in _facility(facility, time, language)]
+    sensor = _reference(status, "parkingFacilityReference", "parkingAreaReference")
+    at = instant(_first(status, "parkingFacilityStatusTime", "parkingAreaStatusTime")) or time
+    found: dict[str, Record] = {}
+    for element in status.iter():
+        metric, value = _FACILITY.get(_xml.name(element)), number(element.text)
+        if metric and metric not in found and value is not None:
+            found[metric] = Measurement(metric, value, sensor, at)
+    said = next((e.text for e in status if _xml.name(e) == "parkingFacilityStatus" and e.text), None)
+    return [*found.values(), *([Measurement("status", said.strip()[:60], sensor, at)] if said else [])]
 
 
 def _parking(record: Element, time: Micros | None, _language: str) -> list[Record]:
     """One <parkingRecordStatus>: of a car park, not of its single spaces."""
-    reference = next(_below(record, "parkingRecordReference"), None)
-    sensor = reference.attrib.get("id") if reference is not None else None
+    sensor = _reference(record, "parkingRecordReference")
     at = instant(_first(record, "parkingStatusOriginTime")) or time
     found: list[Record] = []
     for tag, (metric, unit) in _PARKING.items():
@@ -202,11 +224,18 @@ def _parking(record: Element, time: Micros | None, _language: str) -> list[Recor
 
 
 _READERS: dict[str, Callable[[Element, Micros | None, str], list[Record]]] = {
-    "situationRecord": _situation,
+    "situation": _situation,
     "siteMeasurements": _measurements,
+    "elaboratedData": _elaborated,
     "measurementSiteRecord": _site,
     "measurementSite": _site,
+    "predefinedLocation": _site,
     "parkingRecordStatus": _parking,
+    "parkingFacilityStatus": _facility,
+    "parkingAreaStatus": _facility,
+    "parkingRecord": _site,
+    "parkingFacility": _site,
+    "parkingArea": _site,
 }
 
 

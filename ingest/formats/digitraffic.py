@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ingest.formats import Decode, Segments
     from ioc.records import Record
 
-TOPIC = ["weather-v2/#", "tms-v2/#", "vessels-v2/#", "sse-v2/#", "train-locations/#"]
+TOPIC = ["weather-v2/#", "tms-v2/#", "vessels-v2/#", "sse-v2/#", "train-locations/#", "trains/#"]
 EXAMPLE = ("tms-v2/23001/5122", b'{"value": 108, "time": 1767225600}')
 _WHEN = times.reader("auto")
 _VESSEL = ("callSign", "imo", "type", "destination", "draught")
@@ -50,7 +50,8 @@ def compile(options: Options) -> Decode:  # noqa: A001
 
 def recognise(topic: str, payload: bytes) -> float:
     head = topic.split("/", maxsplit=1)[0]
-    return 0.9 if head.split("-v")[0] in _KINDS and "-v" in head and payload[:1] == b"{" else 0.0
+    versioned = head.split("-v")[0] in _KINDS and "-v" in head
+    return 0.9 if payload[:1] == b"{" and (versioned or (head in _RAIL and b'"trainNumber"' in payload)) else 0.0
 
 
 def _station(parts: list[str], data: dict[str, Any], _: Options) -> Iterator[Record]:
@@ -103,11 +104,27 @@ def _train(_: list[str], data: dict[str, Any], __: Options) -> Iterator[Record]:
     yield Position(*point, sensor, at, None if speed is None else speed / 3.6)
 
 
+def _timetable(_: list[str], data: dict[str, Any], __: Options) -> Iterator[Record]:
+    """trains/..: how late a train was at the last stop it passed."""
+    rows = data.get("timeTableRows")
+    passed = [r for r in rows if isinstance(r, dict) and r.get("actualTime")] if isinstance(rows, list) else []
+    if passed:
+        last = max(passed, key=lambda row: str(row["actualTime"]))
+        late = number(last.get("differenceInMinutes"))
+        yield Measurement("delay", late, text(data.get("trainNumber")), read_time(last["actualTime"], _WHEN), "min")
+
+
+def _unmeasured(_: list[str], __: dict[str, Any], ___: Options) -> Iterator[Record]:
+    raise Ignored("nothing_measured")  # which section a train is on, its route, its wagons
+
+
 def _maintenance(_: list[str], __: dict[str, Any], ___: Options) -> Iterator[Record]:
     raise Ignored("anonymous")  # a point of some machine's route: nothing says which
 
 
 _KINDS: dict[str, Callable[[list[str], dict[str, Any], Options], Iterator[Record]]] = {
     "weather": _station, "tms": _station, "vessels": _vessel, "sse": _smart_mark, "train-locations": _train,
-    "maintenance": _maintenance,
+    "maintenance": _maintenance, "trains": _timetable, "train-tracking": _unmeasured, "routesets": _unmeasured,
+    "compositions": _unmeasured, "trains-by-station": _unmeasured,
 }  # fmt: skip
+_RAIL = frozenset({"train-locations", "trains"})

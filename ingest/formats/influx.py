@@ -36,7 +36,7 @@ class Options(Model):
 
     sensor: str | None = None
     metric: str | None = None
-    precision: Literal["ns", "us", "ms", "s", "auto"] = "ns"
+    precision: Literal["ns", "us", "ms", "s", "auto"] = "auto"  # by its size: no reading is from 1970
     measurements: list[str] = []
 
 

@@ -1,7 +1,8 @@
 """FIWARE NGSI-v2 and NGSI-LD entities: normalized, concise and key-values, alone, in lists, batches and notifications.
 
-Numbers and booleans are values; their units come from unitCode. Alerts and the like are events, vehicles move. An id
-that carries the time of observation (`Valladolid-2016-11-30T07:00:00`) is cut before it: the station is the sensor.
+Numbers and booleans are values, those inside structured ones too (`dayMaximum.temperature`), and the words on, off,
+free and occupied; their units come from unitCode. Alerts and the like are events, vehicles move. An id that carries the
+time of observation (`Valladolid-2016-11-30T07:00:00`) is cut before it: the station is the sensor.
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ _MOVES = re.compile(r"(^|:|/)(Fleet)?Vehicle$|Bus$|Tram$|Vessel$|Drone$|Tracker$
 _EVENTS = frozenset(
     {"Alert", "WeatherAlert", "RoadAccident", "Anomaly", "CityWork", "Incident", "Event", "Open311Request"}
 )
+_SWITCHES = {"on": True, "off": False, "occupied": True, "free": False}  # Streetlight.powerState, ParkingSpot.status
 _LEVELS = {"informational": 0, "info": 0, "low": 1, "minor": 1, "medium": 2, "moderate": 2, "high": 3, "severe": 3,
            "critical": 4, "extreme": 4}  # fmt: skip
-_MARKS = (b"urn:ngsi-ld:", b'"@context"', b'"Property"', b'"Number"', b'"geo:json"')
+_MARKS = (b"urn:ngsi-ld:", b'"Property"', b'"Number"', b'"geo:json"')
+_MODEL = re.compile(r"[A-Z][a-z]+[A-Za-z0-9]*")  # an entity's type: OffStreetParking
 _CLOSED = frozenset({"closed", "solved", "resolved", "finished", "cancelled", "canceled", "ended", "done"})
 
 
@@ -84,7 +87,16 @@ def recognise(_: str, payload: bytes) -> float:
         return 0.95
     entity = b'"id"' in payload and b'"type"' in payload
     strong = any(mark in payload for mark in _MARKS)
-    return 0.9 if entity and strong else 0.2 if entity else 0.0
+    return 0.9 if entity and strong else 0.7 if entity and _is_model(payload) else 0.2 if entity else 0.0
+
+
+def _is_model(payload: bytes) -> bool:
+    """Key-values without any mark but a capitalised type: {"id": "lot-3", "type": "OffStreetParking", ..}."""
+    data = json_data(payload)
+    first = data[0] if isinstance(data, list) and data else data
+    said = first.get("type") if isinstance(first, dict) and isinstance(first.get("id"), str) else None
+    known = isinstance(said, str) and _MODEL.fullmatch(said) and not said.startswith("Feature")
+    return bool(known) and said not in ngsi.GEOMETRIES
 
 
 def _records(entity: dict[str, Any], when: times.Reader, options: Options) -> Iterator[Record]:
@@ -98,7 +110,8 @@ def _records(entity: dict[str, Any], when: times.Reader, options: Options) -> It
     moves = bool(_MOVES.search(kind)) or kind in options.moves
     if moves and point is not None:
         where = next(held[n] for n in _PLACES if n in held and place_of(held[n].value))
-        yield Position(*point, sensor, _own(where, when) or at, _speed(held), _number(held, "heading"))
+        heading = next((h for n in ("heading", "bearing") if (h := _number(held, n)) is not None), None)
+        yield Position(*point, sensor, _own(where, when) or at, _speed(held), heading)
     name = text(held["name"].value) if "name" in held else None
     if name or (point and not moves):
         lat, lon = point if point and not moves else (None, None)
@@ -132,11 +145,12 @@ def _measured(
     for name, said in held.items():
         if name in options.time or name in options.exclude or name in _PLACES:
             continue
-        for value, time in ngsi.values(said):
-            wanted = name in options.text if isinstance(value, str) else isinstance(value, int | float)
-            if wanted:
+        for inner, found, time in ngsi.values(name, said):
+            switch = isinstance(found, str) and name not in options.text
+            value = _SWITCHES.get(found.lower()) if switch else found
+            if isinstance(value, int | float | str):
                 own = read_time(time, when) if time is not None else None
-                yield Measurement(name, value, sensor, own or at, said.unit)
+                yield Measurement(inner, value, sensor, own or at, said.unit)
 
 
 def _number(held: dict[str, Attribute], name: str) -> float | None:

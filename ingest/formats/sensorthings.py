@@ -8,6 +8,7 @@ else `result`.
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest import times
@@ -45,6 +46,7 @@ class Known(NamedTuple):
     metric: str | None = None
     unit: str | None = None
     stream: str | None = None
+    parts: tuple[tuple[str | None, str | None], ...] = ()  # (metric, unit) of each result of a MultiDatastream
 
 
 def compile(options: Options) -> Decode:  # noqa: A001
@@ -82,27 +84,40 @@ def _is_entity(listed: list[Any]) -> bool:
 def _entity(said: dict[str, Any], known: Known, when: times.Reader, options: Options) -> Iterator[Record]:
     """A Thing, a Datastream, an Observation or a DataArray, whatever its fields say it is."""
     if "dataArray" in said and "components" in said:
-        yield from _data_array(said, _stream(said.get("Datastream"), known), when, options)
+        stream = said.get("Datastream") or said.get("MultiDatastream")
+        yield from _data_array(said, _stream(stream, _linked(said, known)), when, options)
     elif "result" in said:
         stream = said.get("Datastream") or said.get("MultiDatastream")
-        linked = _of_topic(str(said.get("Datastream@iot.navigationLink") or said.get("@iot.selfLink") or ""))
-        known = known._replace(stream=linked.stream or known.stream)
-        yield from _observation(said, _stream(stream, known), when, options)
+        yield from _observation(said, _stream(stream, _linked(said, known)), when, options)
     elif isinstance(said.get("Datastreams"), list) or isinstance(said.get("Locations"), list):
         yield from _thing(said, known, when, options)
     elif isinstance(said.get("Observations"), list):
         inner = _stream(said, known)
+        if isinstance(thing := said.get("Thing"), dict):
+            yield from _about(thing, inner.sensor)
         for observation in said["Observations"]:
             if isinstance(observation, dict) and "result" in observation:
                 yield from _observation(observation, inner, when, options)
 
 
+def _linked(said: dict[str, Any], known: Known) -> Known:
+    """The stream as the links of an Observation or a DataArray name it."""
+    links = ("Datastream@iot.navigationLink", "MultiDatastream@iot.navigationLink", "@iot.selfLink")
+    linked = _of_topic(str(next((said[link] for link in links if said.get(link)), "")))
+    return known._replace(stream=linked.stream or known.stream)
+
+
+def _about(thing: dict[str, Any], sensor: str | None) -> Iterator[Record]:
+    """A Thing's name and the first of its places."""
+    places = (place for location in _listed(thing.get("Locations")) if (place := place_of(location.get("location"))))
+    lat, lon = next(places, (None, None))
+    if (name := text(thing.get("name"))) or lat is not None:
+        yield SensorFacts(sensor, name, lat, lon)
+
+
 def _thing(said: dict[str, Any], known: Known, when: times.Reader, options: Options) -> Iterator[Record]:
     sensor = _thing_id(said) or known.sensor
-    places = (place for location in _listed(said.get("Locations")) if (place := place_of(location.get("location"))))
-    lat, lon = next(places, (None, None))
-    if (name := text(said.get("name"))) or lat is not None:
-        yield SensorFacts(sensor, name, lat, lon)
+    yield from _about(said, sensor)
     for stream in _listed(said.get("Datastreams")):
         yield from _entity(stream, known._replace(sensor=sensor), when, options)
 
@@ -128,7 +143,14 @@ def _stream(said: Any, known: Known) -> Known:
         metric=metric or text(said.get("name")) or text(said.get("description")) or known.metric,
         unit=symbol or known.unit,
         stream=text(said.get("@iot.id")) or known.stream,
+        parts=_parts(said) or known.parts,
     )
+
+
+def _parts(said: dict[str, Any]) -> tuple[tuple[str | None, str | None], ...]:
+    names = [text(p.get("name")) for p in _listed(said.get("ObservedProperties"))]
+    units = [text(u.get("symbol")) for u in _listed(said.get("unitOfMeasurements"))]
+    return tuple(zip_longest(names, units))
 
 
 def _observation(said: dict[str, Any], known: Known, when: times.Reader, options: Options) -> Iterator[Record]:
@@ -136,12 +158,13 @@ def _observation(said: dict[str, Any], known: Known, when: times.Reader, options
     sensor, metric = _names(known, options)
     results = said["result"] if isinstance(said["result"], list) else [said["result"]]
     for number, result in enumerate(results):
-        name = metric if len(results) == 1 else f"{metric}_{number + 1}"
+        own, unit = known.parts[number] if number < len(known.parts) else (None, known.unit)
+        name = own or (metric if len(results) == 1 else f"{metric}_{number + 1}")
         if isinstance(result, dict):
             for key, value in result.items():
                 yield Measurement(str(key), plain(value), sensor, at)
         else:
-            yield Measurement(name, plain(result), sensor, at, known.unit)
+            yield Measurement(name, plain(result), sensor, at, unit)
 
 
 def _names(known: Known, options: Options) -> tuple[str | None, str]:

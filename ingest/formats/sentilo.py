@@ -42,6 +42,8 @@ def compile(options: Options) -> Decode:  # noqa: A001
         kind = str(data.get("type") or topic[0]).upper()
         if kind in ("ALARM", "ALERT"):
             return [_alarm(data, topic, when)]
+        if kind == "ORDER":
+            raise Ignored("order")
         found = list(_observations(data, _sensor(data, topic), when, options))
         if not found:
             raise Ignored("no_values")
@@ -62,7 +64,7 @@ def _sensor(data: dict[str, Any], topic: list[str]) -> str | None:
 
 
 def _observations(data: dict[str, Any], sensor: str | None, when: times.Reader, options: Options) -> Iterator[Record]:
-    if isinstance(sensors := data.get("sensors"), list):
+    if isinstance(sensors := data.get("sensors", data.get("providers")), list):
         for inner in sensors:
             if isinstance(inner, dict):
                 own = {"location": data.get("location"), **inner}

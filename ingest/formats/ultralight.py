@@ -48,6 +48,8 @@ def compile(options: Options) -> Decode:  # noqa: A001
 def recognise(topic: str, payload: bytes) -> float:
     parts = topic.split("/")
     shaped = b"|" in payload and not {b"{", b"<", b"\n"} & {payload[i : i + 1] for i in range(min(len(payload), 400))}
+    if parts[-2:-1] == ["attrs"] and "ul" in parts[:2] and payload[:1] not in (b"{", b"["):
+        return 0.9  # one measure: /ul/key/device/attrs/t
     return 0.95 if shaped and "attrs" in parts else 0.4 if shaped and len(payload) < 1000 else 0.0
 
 
@@ -65,11 +67,15 @@ def _group(group: str, sensor: str | None, when: times.Reader, options: Options)
     time: Micros | None = None
     if len(parts) % 2 == 1:
         time, parts = read_time(parts[0], when), parts[1:]
+    elif "TimeInstant" in parts[::2]:
+        time = read_time(parts[2 * parts[::2].index("TimeInstant") + 1], when)
     if not parts:
         raise DecodeError("not_ultralight", "names and values, parted by |, are expected")
     for name, value in zip(parts[::2], parts[1::2], strict=True):
         if not name:
             raise DecodeError("no_name", f"a value without a name in {group[:60]!r}")
+        if name == "TimeInstant":
+            continue
         if name in options.places and (point := place_of(value)):
             yield SensorFacts(sensor, None, *point)
         else:
