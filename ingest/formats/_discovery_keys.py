@@ -56,6 +56,14 @@ UNITS = {
     "current_humidity": "%", "target_humidity": "%", "position": "%", "percentage": "%",
 }  # fmt: skip
 
+_ON_OFF = (("on", "state_on", "payload_on"), ("off", "state_off", "payload_off"))
+_OPEN = (("open", "state_open"), ("closed", "state_closed"))
+# What says yes and no, and where a config says it otherwise.
+SWITCHING = {
+    **dict.fromkeys(("binary_sensor", "switch", "light", "fan", "siren", "input_boolean", "humidifier"), _ON_OFF),
+    **dict.fromkeys(("cover", "valve"), _OPEN), "lock": (("locked", "state_locked"), ("unlocked", "state_unlocked")),
+}  # fmt: skip
+
 
 def spelled_out(message: dict[str, Any], base: Any = None) -> dict[str, Any]:
     """Keys in full, and `~` at the start or end of topics replaced by the base topic."""

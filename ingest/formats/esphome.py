@@ -23,6 +23,7 @@ COMPONENTS = frozenset({
 })  # fmt: skip
 _CLIMATE = {"current_temperature": "°C", "target_temperature": "°C", "target_temperature_low": "°C",
             "target_temperature_high": "°C", "current_humidity": "%", "target_humidity": "%"}  # fmt: skip
+_PARTS = {"climate": _CLIMATE, "cover": {"position": "%", "tilt": "%"}, "valve": {"position": "%"}}
 MOST_TOPICS = 10_000
 
 
@@ -45,13 +46,15 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
             raise Ignored("log")
         if parts[-1] == "command":
             raise Ignored("command")
+        if parts[:2] in (["esphome", "discover"], ["esphome", "ping"]):
+            raise Ignored("discovery")
         return _state(payload, parts, units.get(topic))
 
     return decode
 
 
 def _state(payload: bytes, parts: list[str], unit: str | None) -> list[Record]:
-    at = next((i for i in range(len(parts) - 2, 0, -1) if parts[i] in COMPONENTS), 0)
+    at = next((i for i in range(len(parts) - 3, 0, -1) if parts[i] in COMPONENTS), 0)
     if parts[-1] != "state" or not at or at + 2 >= len(parts):
         raise DecodeError("unknown_message", "a topic <node>/<component>/<object>/state is expected")
     sensor, component, name = "/".join(parts[:at]), parts[at], ".".join(parts[at + 1 : -1])
@@ -60,8 +63,7 @@ def _state(payload: bytes, parts: list[str], unit: str | None) -> list[Record]:
     if payload[:1] == b"{":
         return _object(payload, sensor, name)
     value = words(payload)
-    inner = parts[-2] if component == "climate" else ""
-    return [Measurement(name, value, sensor, None, unit or _CLIMATE.get(inner))]
+    return [Measurement(name, value, sensor, None, unit or _PARTS.get(component, {}).get(parts[-2]))]
 
 
 def _object(payload: bytes, sensor: str, name: str) -> list[Record]:
@@ -103,7 +105,7 @@ def recognise(topic: str, payload: bytes) -> float:
         parts[0] != "homeassistant"
         and len(parts) >= 4
         and parts[-1] == "state"
-        and parts[-3] in COMPONENTS
+        and (parts[-3] in COMPONENTS or parts[-4] in _PARTS)
         and len(payload) < 100
     ):
         return 0.8

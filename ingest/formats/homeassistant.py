@@ -9,13 +9,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest.formats._devices import Memory, scalar
-from ingest.formats._discovery_keys import DEVICE_KEYS, KEYS, STATES, UNITS, spelled_out
-from ingest.formats._pieces import rows, table, text
+from ingest.formats._discovery_keys import DEVICE_KEYS, KEYS, STATES, SWITCHING, UNITS, spelled_out
+from ingest.formats._pieces import number, place, rows, table, text
 from ingest.formats._read import json_object, text_of
 from ingest.formats._template import TemplateError, compile_template, parsed
 from ioc.config.types import Model
 from ioc.errors import Ignored
-from ioc.records import Measurement, Record, SensorFacts
+from ioc.records import Measurement, Position, Record, SensorFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,6 +51,7 @@ class Entity(NamedTuple):
     supported: bool
     on: frozenset[str]
     off: frozenset[str]
+    place: bool = False  # the payload holds the coordinates of a tracker
 
 
 Known = Memory[dict[str, Entity]]  # by topic, then by discovery topic and what is read
@@ -78,7 +79,9 @@ def _values(payload: bytes, entities: dict[str, Entity]) -> list[Record]:
     json_value = parsed(spelled)
     found: list[Record] = []
     for entity in entities.values():
-        if entity.supported:
+        if entity.place:
+            found += _tracked(entity, json_value)
+        elif entity.supported:
             value = entity.template(spelled, json_value) if entity.template else _bare(spelled)
             word = _word(entity, value)
             if word is not None:
@@ -86,6 +89,16 @@ def _values(payload: bytes, entities: dict[str, Entity]) -> list[Record]:
     if not found:
         raise Ignored("no_values" if any(e.supported for e in entities.values()) else "template")
     return found
+
+
+def _tracked(entity: Entity, attributes: Any) -> Iterator[Record]:
+    """A device tracker's attributes: where it is, how sure it is of that, its battery."""
+    found, held = place(attributes), table(attributes)
+    if found is not None:
+        yield Position(*found, sensor=entity.sensor)
+    for metric, (key, unit) in {"accuracy": ("gps_accuracy", "m"), "battery": ("battery_level", "%")}.items():
+        if (value := number(held.get(key))) is not None:
+            yield Measurement(f"{entity.metric}.{metric}", value, entity.sensor, None, unit)
 
 
 def _bare(spelled: str) -> str | None:
@@ -152,6 +165,9 @@ def _entities(component: str, sensor: str, metric: str, config: dict[str, Any]) 
                 if component == "light" and config.get("schema") == "json":
                     template = "{{ value_json.state }}"
                 yield topic, named, _entity(component, sensor, named, suffix, template, config)
+    attributes = text(config.get("json_attributes_topic"))
+    if component == "device_tracker" and attributes is not None:
+        yield attributes, "place", Entity(sensor, metric, None, None, True, frozenset(), frozenset(), place=True)
     for topic, template, on, off in _availability(config):
         words = frozenset({on.lower()}), frozenset({off.lower()})
         yield topic, "availability", Entity(sensor, "online", None, *_compiled(template), *words)
@@ -164,10 +180,11 @@ def _entity(
     unit = text(config.get("unit_of_measurement"))
     if unit is None and (suffix or component in ("sensor", "number")):
         unit = UNITS.get(kind)
+    if unit == "°C" and config.get("temperature_unit") == "F":
+        unit = "°F"
     on, off = frozenset[str](), frozenset[str]()
-    if component in ("binary_sensor", "switch", "light", "fan", "siren", "input_boolean") and not suffix:
-        on = _spellings(config, "on", "state_on", "payload_on")
-        off = _spellings(config, "off", "state_off", "payload_off")
+    if component in SWITCHING and not suffix:
+        on, off = (_spellings(config, *words) for words in SWITCHING[component])
     return Entity(sensor, metric, None if unit == "lqi" else unit, *_compiled(template), on, off)
 
 

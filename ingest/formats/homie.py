@@ -129,7 +129,8 @@ def _value(device: str, rest: list[str], payload: bytes, known: Known) -> Measur
         raise Ignored("no_number")
     word = text_of(payload[:1000]).strip()
     value = word if learnt.datatype in ("string", "enum") and word else scalar(word)
-    return Measurement(".".join(rest), value, device, None, learnt.unit)
+    unit = learnt.unit or ("%" if learnt.datatype == "percent" else None)
+    return Measurement(".".join(rest), value, device, None, unit)
 
 
 def recognise(topic: str, payload: bytes) -> float:

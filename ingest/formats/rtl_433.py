@@ -28,10 +28,10 @@ SUFFIXES = {
     "_in_h": "in/h", "_V": "V", "_mV": "mV", "_A": "A", "_W": "W", "_VA": "VA", "_kW": "kW", "_kWh": "kWh",
     "_Wh": "Wh", "_lux": "lux", "_klx": "klx", "_deg": "deg", "_ppm": "ppm", "_ppb": "ppb", "_ug_m3": "µg/m³",
     "_dB": "dB", "_Hz": "Hz", "_MHz": "MHz", "_m3": "m³", "_l": "L", "_gal": "gallon", "_km": "km", "_pct": "%",
-    "_K": "K", "_kg": "kg",
+    "_K": "K", "_kg": "kg", "_s": "s",
 }  # fmt: skip
 _NAMED = {"humidity": "%", "moisture": "%", "rssi": "dB", "snr": "dB", "noise": "dB"}
-IDENTITY = ("subtype", "channel", "id")
+IDENTITY = ("subtype", "channel", "id", "ERTSerialNumber")
 _DROPPED = frozenset(
     {
         "time",
@@ -48,6 +48,13 @@ _DROPPED = frozenset(
         "description",
         "num_rows",
         "count",
+        "freq",
+        "freq1",
+        "freq2",
+        "message_type",
+        "sequence_num",
+        "data_length",
+        "firmware",
         *IDENTITY,
     }
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.formats._devices import scalar, words
 from ingest.formats._pieces import leaves, table, text
-from ingest.formats._read import json_object
+from ingest.formats._read import json_object, text_of
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, Record, SensorFacts
@@ -21,11 +21,14 @@ UNITS = {
     "power": "W", "reactive_power": "var", "voltage": "V", "current": "A", "total": "Wh", "total_returned": "Wh",
     "energy": "W*min", "returned_energy": "W*min", "overpower_value": "W", "temperature": "°C", "ext_temperature": "°C",
     "humidity": "%", "ext_humidity": "%", "battery": "%", "bat": "%", "lux": "lux", "pos": "%", "tC": "°C",
-    "brightness": "%", "concentration": "ppm", "tilt": "deg",
+    "brightness": "%", "concentration": "ppm", "tilt": "deg", "hum": "%", "adc": "V",
 }  # fmt: skip
 _CHATTER = {"input_event": "button", "longpush": "button", "info": "info", "act_reasons": "info", "error": "info"}
 _TWICE = ("temperature_f", "ext_temperature_f", "tF")  # the same in Fahrenheit
-_STATUS = frozenset({"ison", "brightness", "power", "energy", "motion", "lux", "bat", "vibration", "tC", "mode_temp"})
+_NOT_CONNECTED = 999.0  # what a temperature reads without its probe
+_STATUS = frozenset(
+    {"hum", "value", "ison", "brightness", "power", "energy", "motion", "lux", "bat", "vibration", "tC", "mode_temp"}
+)
 
 
 class Options(Model):
@@ -58,7 +61,11 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
 
 
 def _value(parts: list[str], payload: bytes) -> float | bool | str | None:
+    if parts[-1] == "gas":
+        return text_of(payload[:60]).strip()  # `none` is an answer: there is none
     found = words(payload)
+    if found == _NOT_CONNECTED and unit(parts) == "°C":
+        return None
     if parts[0] in ("input", "relay") and found in (0.0, 1.0) and len(parts) == 2:
         return bool(found)
     return found
@@ -77,10 +84,17 @@ def _status(message: dict[str, Any], sensor: str, parts: list[str]) -> list[Reco
         last = name.rpartition(".")[2]
         value = scalar(leaf)
         if last in _STATUS and value is not None:
-            found.append(Measurement(f"{stem}.{name}" if stem else name, value, sensor, None, unit([last])))
+            own = "°C" if last == "value" and _celsius(message, name) else unit([last])
+            if value == _NOT_CONNECTED and own == "°C":
+                continue
+            found.append(Measurement(f"{stem}.{name}" if stem else name, value, sensor, None, own))
     if not found:
         raise Ignored("info")
     return found
+
+
+def _celsius(message: dict[str, Any], name: str) -> bool:
+    return table(message.get(name.partition(".")[0])).get("units") == "C"
 
 
 def _announced(payload: bytes, sensor: str) -> SensorFacts:
@@ -92,17 +106,4 @@ def _announced(payload: bytes, sensor: str) -> SensorFacts:
 def recognise(topic: str, payload: bytes) -> float:
     del payload
     parts = topic.split("/")
-    known = {
-        "relay",
-        "emeter",
-        "sensor",
-        "roller",
-        "light",
-        "color",
-        "white",
-        "online",
-        "announce",
-        "info",
-        "temperature",
-    }
-    return 0.95 if parts[0] == "shellies" and len(parts) > 2 and parts[2] in known else 0.0
+    return 0.95 if parts[0] == "shellies" and len(parts) > 2 and parts[1] != "ble" else 0.0

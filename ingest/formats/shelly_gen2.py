@@ -23,10 +23,11 @@ EXAMPLE = (
 )
 
 UNITS = {
-    "apower": "W", "act_power": "W", "aprt_power": "VA", "voltage": "V", "xvoltage": "V", "current": "A", "freq": "Hz",
+    "apower": "W", "act_power": "W", "aprt_power": "VA", "voltage": "V", "current": "A", "freq": "Hz",
     "tC": "°C", "target_C": "°C", "current_C": "°C", "rh": "%", "lux": "lux", "brightness": "%", "current_pos": "%",
     "rssi": "dBm", "uptime": "s", "aenergy.total": "Wh", "ret_aenergy.total": "Wh", "battery.V": "V",
-    "battery.percent": "%", "percent": "%", "total_act": "Wh", "total_act_ret": "Wh", "total_act_energy": "Wh",
+    "battery.percent": "%", "percent": "%", "slat_pos": "%",
+    "total_act": "Wh", "total_act_ret": "Wh", "total_act_energy": "Wh",
     "total_act_ret_energy": "Wh", "total_act_power": "W", "total_aprt_power": "VA", "total_current": "A",
     "battery": "%", "temperature": "°C", "humidity": "%", "illuminance": "lux", "pressure": "hPa", "rotation": "deg",
 }  # fmt: skip
@@ -49,6 +50,9 @@ _DROPPED = frozenset(
         "target_F",
         "current_F",
         "last_direction",
+        "xby_minute",
+        "rgb",
+        "etag",
     }
 )
 _HOUSEKEEPING = frozenset(
@@ -89,6 +93,8 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
             return [Measurement("online", words(payload), sensor)]
         if what.startswith("command"):
             raise Ignored("command")
+        if topic.endswith("/debug/log"):
+            raise Ignored("log")
         message = json_object(payload)
         if "BTHome_version" in message:
             return _bluetooth(message)
@@ -125,7 +131,7 @@ def _components(message: dict[str, Any], what: str, sensor: str | None) -> list[
         if method is None and "result" not in message and "error" not in message:
             raise DecodeError("unknown_message", f"no Shelly message on {what!r}")
         raise Ignored("rpc")
-    device = sensor or text(message.get("src"))
+    device = (None if "result" in message else sensor) or text(message.get("src"))  # answers come on the asker's topic
     time = _time(params.get("ts"))
     return [m for component, status in params.items() for m in _values(component, table(status), device, time)]
 
@@ -139,6 +145,7 @@ def _values(component: str, status: dict[str, Any], sensor: str | None, time: Mi
     kind = component.partition(":")[0]
     if kind in _HOUSEKEEPING:
         return
+    time = _time(status.get("last_updated_ts")) or time  # of sensors behind a gateway
     for name, leaf in leaves(status):
         if kind in _KEPT_OF and name not in _KEPT_OF[kind]:
             continue
@@ -174,6 +181,7 @@ def recognise(topic: str, payload: bytes) -> float:
     if b'"NotifyStatus"' in payload or b'"NotifyFullStatus"' in payload:
         return 0.98
     device, what = _split(topic)
-    if what.startswith("status/") and b'"id"' in payload and ":" in what:
-        return 0.95 if device and "shelly" in device.lower() else 0.7
-    return 0.0
+    named = bool(device) and "shelly" in str(device).lower()
+    if what.startswith("status/") and payload[:1] == b"{" and (named or (b'"id"' in payload and ":" in what)):
+        return 0.95 if named else 0.7
+    return 0.9 if named and what in ("online", "events/rpc") else 0.0

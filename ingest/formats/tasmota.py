@@ -28,20 +28,24 @@ PREFIXES = frozenset({"tele", "stat", "cmnd"})
 UNITS = {
     "Temperature": "T", "DewPoint": "T", "ReferenceTemperature": "T", "OBJTMP": "T", "AMBTMP": "T", "WaterTemp": "T",
     "Humidity": "%", "Moisture": "%", "Pressure": "P", "SeaPressure": "P", "QNH": "P", "Illuminance": "lux",
-    "CarbonDioxide": "ppm", "eCO2": "ppm", "TVOC": "ppb", "PM1": "µg/m³", "PM2.5": "µg/m³", "PM10": "µg/m³",
-    "Distance": "cm", "Speed": "S", "Dimmer": "%", "Vcc": "V", "UptimeSec": "s",
+    "AS3935.Distance": "km", "CarbonDioxide": "ppm", "eCO2": "ppm", "TVOC": "ppb",
+    "PM1": "µg/m³", "PM2.5": "µg/m³", "PM10": "µg/m³", "Distance": "cm", "Speed": "S",
+    "Dimmer": "%", "Vcc": "V", "UptimeSec": "s",
     "ENERGY.Total": "kWh", "ENERGY.Today": "kWh", "ENERGY.Yesterday": "kWh", "ENERGY.ExportActive": "kWh",
     "ENERGY.ImportActive": "kWh", "ENERGY.TotalTariff": "kWh", "ENERGY.Period": "Wh", "ENERGY.Power": "W",
     "ENERGY.ExportPower": "W", "ENERGY.ApparentPower": "VA", "ENERGY.ReactivePower": "var", "ENERGY.Voltage": "V",
     "ENERGY.Current": "A", "ENERGY.Frequency": "Hz", "Wifi.RSSI": "%", "Wifi.Signal": "dBm",
     "BatteryPercentage": "%", "Battery": "%", "BatteryVoltage": "V", "TIC.PAPP": "VA", "TIC.IINST": "A",
+    "Position": "%", "Tilt": "deg",
 }  # fmt: skip
 _OWN_UNITS = {"T": ("TempUnit", "°C"), "P": ("PressureUnit", "hPa"), "S": ("SpeedUnit", "km/h")}
 _STATE = ("Vcc", "UptimeSec", "Dimmer", "CT", "Wifi.RSSI", "Wifi.Signal")
 _NO_METRIC = frozenset({"Time", "Epoch", "TempUnit", "PressureUnit", "SpeedUnit", "TotalStartTime", "END", "Id"})
 _BEHIND = ("ZbReceived", "LwReceived")  # devices behind this one, each by name
-_IDENTITY = frozenset({"Device", "Name", "Endpoint", "IEEEAddr", "Group", "Node", "Cluster"})
-_KINDS = frozenset({"LWT", "RESULT", "STATUS", "POWER", "INFO", "SENSOR", "STATE"})
+_IDENTITY = frozenset({"Device", "Name", "Endpoint", "IEEEAddr", "Group", "Node", "Cluster", "FPort"})
+_BUSINESS = ("Payload", "Read", "ConfigResponse", "AddGroup", "GetGroup", "RemoveGroup", "GetAllGroups")  # of the radio
+_BEHIND_UNITS = {"Dimmer": None, "ActivePower": "W", "RMSVoltage": "V", "RSSI": "dBm", "SNR": "dB"}
+_KINDS = frozenset({"LWT", "RESULT", "STATUS", "POWER", "INFO", "SENSOR", "STATE", "ENERGY", "ZbReceived"})
 _CHATTER = {
     "ZbInfo": "zigbee_info", "ZbResponse": "zigbee_info", "ZbState": "zigbee_info", "ZbStatus1": "zigbee_info",
     "ZbStatus2": "zigbee_info", "ZbStatus3": "zigbee_info", "RfReceived": "remote_code", "IrReceived": "remote_code",
@@ -106,8 +110,8 @@ def _message(
             raise Ignored(reason)
     if kind.startswith("INFO") or kind == "STATUS":
         return [_facts(message, sensor)]
-    if any(key in body for key in _BEHIND):
-        found = [m for key in _BEHIND for m in _behind(table(body.get(key)), time)]
+    if behind := _behind_of(kind, body):
+        found = list(_behind(behind, time))
     elif kind == "STATE" or "StatusSTS" in message:
         found = list(_state(body, sensor, time))
     elif kind == "ENERGY":
@@ -153,6 +157,14 @@ def _state(body: dict[str, Any], sensor: str | None, time: Micros | None) -> Ite
                 yield Measurement(name, value, sensor, time, UNITS.get(name))
 
 
+def _behind_of(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Devices behind a bridge: below their key, or, where the bridge is told so, by the topic or on their own."""
+    if kind in _BEHIND:
+        return body
+    named = {device: values for key in _BEHIND for device, values in table(body.get(key)).items()}
+    return named or {device: v for device, v in body.items() if {"LinkQuality", "Endpoint"} <= table(v).keys()}
+
+
 def _behind(devices: dict[str, Any], time: Micros | None) -> Iterator[Measurement]:
     for key, values in devices.items():
         inner = table(values)
@@ -161,7 +173,9 @@ def _behind(devices: dict[str, Any], time: Micros | None) -> Iterator[Measuremen
             value = scalar(leaf)
             if name in _IDENTITY or isinstance(value, str) or value is None or not name[:1].isalpha():
                 continue
-            unit = "V" if name == "Battery" and "SNR" in inner else _unit(name, {})
+            if name.startswith(_BUSINESS):
+                continue
+            unit = "V" if name == "Battery" and "SNR" in inner else _BEHIND_UNITS.get(name, _unit(name, {}))
             yield Measurement(name, value, device, time, unit)
 
 

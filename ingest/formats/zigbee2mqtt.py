@@ -29,7 +29,8 @@ MOST_DEVICES = 5000
 UNITS = {
     "temperature": "°C", "device_temperature": "°C", "local_temperature": "°C", "soil_temperature": "°C",
     "current_heating_setpoint": "°C", "occupied_heating_setpoint": "°C", "humidity": "%", "soil_moisture": "%",
-    "pressure": "hPa", "battery": "%", "position": "%", "power": "W", "power_apparent": "VA", "power_reactive": "var",
+    "pressure": "hPa", "battery": "%", "position": "%", "pi_heating_demand": "%",
+    "power": "W", "power_apparent": "VA", "power_reactive": "var",
     "current": "A", "energy": "kWh", "produced_energy": "kWh", "illuminance": "lux", "illuminance_lux": "lux",
     "co2": "ppm", "pm25": "µg/m³", "pm10": "µg/m³", "pm1": "µg/m³", "formaldehyd": "mg/m³", "noise": "dB",
     "ac_frequency": "Hz", "water_consumed": "m³",
@@ -141,6 +142,8 @@ def _values(
 
 
 def _word(leaf: Any, learnt: Property | None) -> float | bool | str | None:
+    if isinstance(leaf, bool):
+        return leaf  # a closed contact is `true` whether the device list was seen or not
     if learnt is not None and learnt.on is not None and leaf in (learnt.on, learnt.off):
         return bool(leaf == learnt.on)
     return scalar(leaf)
@@ -149,10 +152,11 @@ def _word(leaf: Any, learnt: Property | None) -> float | bool | str | None:
 def _unit(name: str, value: Any, properties: dict[str, Property]) -> str | None:
     if name in properties:
         return properties[name].unit
-    if name == "voltage":  # of a battery in mV, of the mains in V
+    stem = name.partition("_phase_")[0].removeprefix("total_")
+    if stem == "voltage":  # of a battery in mV, of the mains in V
         found = number(value)
         return "mV" if found is not None and found >= 1000 else "V"
-    return UNITS.get(name)
+    return UNITS.get(name) or UNITS.get(stem)
 
 
 def _devices(devices: list[dict[str, Any]], known: Known) -> list[Record]:

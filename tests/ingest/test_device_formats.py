@@ -29,7 +29,7 @@ RECORDED = {
                     {"SensorFacts": 1, "Measurement": 35}),
     # Without a value: tags and cards that were read, a blackout rule, variables, a discovery message of another system.
     "tasmota": ("tasmota", {"records": 79, "ignored zigbee_info": 6, "ignored no_values": 7, "ignored command_result": 6},
-                {"Measurement": 292, "SensorFacts": 6}),
+                {"Measurement": 279, "SensorFacts": 6}),
     "shelly_gen2": ("shelly_gen2", {"records": 23, "ignored housekeeping": 3}, {"Measurement": 71}),
     "homeassistant_discovery": ("homeassistant", {"records": 20}, {"SensorFacts": 20}),
     "gbfs": ("gbfs", {"records": 10, "ignored system_file": 13}, {"SensorFacts": 5, "Measurement": 80, "Event": 1}),
