@@ -88,7 +88,7 @@ def compile(options: Options) -> Decode:  # noqa: A001
 
 def _rows(text: str, options: Options) -> Iterator[dict[str, str]]:
     """Each row as {column: cell}; empty cells are left out, so that they are no value."""
-    lines = [line for line in text.splitlines()[options.skip :] if line.strip() and not line.startswith("#")]
+    lines = [line for line in text.splitlines()[options.skip :] if line.strip() and not line.startswith(("#", "sep="))]
     if len(text) > _MOST_CELLS * 20:
         raise DecodeError("too_large", "a CSV message may have a million cells")
     table = csv.reader(lines, delimiter=options.delimiter or _delimiter(lines[0] if lines else ","))

@@ -17,9 +17,10 @@ from ingest.formats._read import json_object
 from ingest.formats._scope import Scope, filters
 from ingest.formats._values import read_time, text
 from ioc.errors import DecodeError, Ignored
+from ioc.records import Measurement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ingest.formats import Decode, Segments
     from ioc.records import Record
@@ -28,8 +29,12 @@ EXAMPLE = (
     "city/parking",
     b'{"type":"Feature","id":"p1","geometry":{"type":"Point","coordinates":[105.97,9.6]},"properties":{"free":12}}',
 )
-_IDS = ("id", "@id", "ID", "Id", "gid", "fid", "code", "station", "station_id", "name")
-_TIMES = ("time", "timestamp", "datetime", "dateObserved", "observed", "updated", "date", "Time")
+# Names of properties without case and underscores, the likeliest first.
+_IDS = ("id", "@id", "uid", "gid", "fid", "objectid", "sensorid", "deviceid", "stationid", "sensor", "device",
+        "station", "deveui", "code", "name")  # fmt: skip
+_TIMES = ("time", "timestamp", "datetime", "dateobserved", "observedat", "observed", "measuredat", "phenomenontime",
+          "ts", "lastreported", "lastupdated", "lastupdate", "updatedat", "updated", "date")  # fmt: skip
+_ALL = ValuesFrom(path="properties", numbers=True)
 
 
 class Options(Mapping):
@@ -40,7 +45,7 @@ class Options(Mapping):
     def _everything(cls, data: Any) -> Any:
         wants = ("values", "values_from", "array", "event")
         if isinstance(data, dict) and data.get("kind", "readings") == "readings" and not any(map(data.get, wants)):
-            data = {**data, "values_from": ValuesFrom(path="properties", numbers=True, exclude=[*_IDS, *_TIMES])}
+            data = {**data, "values_from": _ALL}
         given = isinstance(data, dict) and (data.get("place") or data.get("lat"))
         return data if given or not isinstance(data, dict) else {**data, "place": "geometry"}
 
@@ -48,6 +53,7 @@ class Options(Mapping):
 def compile(options: Options) -> Decode:  # noqa: A001
     when = times.reader(options.time_format, options.zone)
     build = builders(options.model_copy(update={"sensor": options.sensor or "~"}), when)
+    alone = builders(options, when)  # a lone feature may leave its name to the topic
     wanted = filters(options.where)
 
     def decode(payload: bytes, _: Segments) -> Iterable[Record]:
@@ -55,7 +61,10 @@ def compile(options: Options) -> Decode:  # noqa: A001
         features = [Scope(f, (data,), _id(f)) for f in _features(data) if isinstance(f, dict)]
         if not features:
             raise Ignored("no_features")
-        records = [(scope, r) for scope in features if wanted(scope) for make in build for r in make(scope)]
+        makers = alone if len(features) == 1 and features[0].key is None else build
+        records = [(scope, r) for scope in features if wanted(scope) for make in makers for r in make(scope)]
+        if options.values_from == _ALL:
+            records = [(scope, record) for scope, record in records if not _is_no_value(record)]
         if options.time is not None:
             return [record for _, record in records]
         return [_timed(record, _time(scope.data, when)) for scope, record in records]
@@ -78,16 +87,26 @@ def _features(data: dict[str, Any]) -> list[Any]:
 
 
 def _id(feature: dict[str, Any]) -> str | None:
+    return next((found for value in (feature.get("id"), *_named(feature, _IDS)) if (found := text(value))), None)
+
+
+def _named(feature: dict[str, Any], names: tuple[str, ...]) -> Iterator[Any]:
+    """The properties of those names, however they are spelt."""
     inner = feature.get("properties")
-    held = [feature.get("id")] + [inner.get(name) for name in _IDS if isinstance(inner, dict)]
-    return next((found for value in held if (found := text(value)) is not None), None)
+    held = {_bare(key): value for key, value in inner.items()} if isinstance(inner, dict) else {}
+    return (held[name] for name in names if held.get(name) is not None)
+
+
+def _is_no_value(record: Record) -> bool:
+    return isinstance(record, Measurement) and _bare(record.metric) in {*_IDS, *_TIMES}
+
+
+def _bare(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "")
 
 
 def _time(feature: dict[str, Any], when: times.Reader) -> int | None:
-    inner = feature.get("properties")
-    held = (inner.get(name) for name in _TIMES) if isinstance(inner, dict) else ()
-    said = next((value for value in held if value is not None), None)
-    return read_time(said, when)
+    return read_time(next(_named(feature, _TIMES), None), when)
 
 
 def _timed(record: Record, time: int | None) -> Record:

@@ -48,9 +48,12 @@ def compile(options: Options) -> Decode:  # noqa: A001
         requests = list(_from_xml(payload) if payload.lstrip()[:1] == b"<" else _from_json(payload))
         if not requests:
             raise Ignored("no_requests")
-        found = [_event(said, when, options) for said in requests if "status" in said]
-        if not found:
+        reports = [said for said in requests if "status" in said]
+        if not reports:
             raise Ignored("receipt")  # the answer to a new report: an id or a token, and nothing of the report
+        found = [_event(said, when, options) for said in reports if text(said.get("service_request_id"))]
+        if not found:
+            raise DecodeError("no_key", "a request without service_request_id")
         return found
 
     return decode
@@ -70,9 +73,10 @@ def _from_json(payload: bytes) -> Iterator[dict[str, Any]]:
     for said in data if isinstance(data, list) else [data]:
         if not isinstance(said, dict):
             raise DecodeError("not_open311", "a request is not an object")
-        if "service_request_id" not in said:
+        if "service_request_id" in said or "status" in said or "token" in said:
+            yield said
+        else:
             raise Ignored("service_list") if "service_code" in said else DecodeError("no_key", "no service_request_id")
-        yield said
 
 
 def _repaired(payload: bytes) -> Any:
@@ -93,9 +97,7 @@ def _from_xml(payload: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _event(said: dict[str, Any], when: times.Reader, options: Options) -> Event:
-    key = text(said.get("service_request_id"))
-    if key is None:
-        raise DecodeError("no_key", "a request without service_request_id")
+    key = text(said.get("service_request_id")) or ""
     kind = text(said.get("service_name")) or text(said.get("service_code")) or "request"
     title = text(said.get("description")) or kind
     lat, lon = place(said.get("lat"), said.get("long", said.get("lon"))) or (None, None)

@@ -186,7 +186,7 @@ RECORDED = {
     "digitraffic": ("digitraffic", {"records": 6, "ignored anonymous": 1, "ignored status": 4},
                     {"Measurement": 5, "SensorFacts": 1, "Position": 2}),
     "fiware_ngsi_v2_entities": ("ngsi", {"records": 33},
-                                {"SensorFacts": 25, "Measurement": 212, "Position": 1, "Event": 5}),
+                                {"SensorFacts": 25, "Measurement": 211, "Position": 1, "Event": 5}),
     # Notes about an object that is already an event: descriptions, faces, plates, classifications, a picture trigger.
     "frigate": ("frigate", {"records": 3, "ignored description": 1, "ignored face": 1, "ignored lpr": 1,
                             "ignored classification": 2, "ignored thumbnail": 1}, {"Event": 2, "Measurement": 1}),
