@@ -66,10 +66,11 @@ def _ingest(args: argparse.Namespace, settings: Settings) -> int:
     from functools import partial
 
     from ingest import service
+    from ingest.plan import Share
     from ioc import service as runner
 
     feeds = frozenset(args.feeds.split(",")) if args.feeds else None
-    share = service.Share(args.name, feeds, args.group)
+    share = Share(args.name, feeds, args.group)
     return runner.run("ingest", partial(service.run, share=share), args.folder, settings)
 
 

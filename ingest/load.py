@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ingest import client
 from ingest.pipeline import MOST_ROWS, Committer, Decoder
-from ingest.service import Share, plan
+from ingest.plan import Share, plan
 from ioc.config.folder import CityFolder
 from ioc.config.folder import load as read_folder
 from ioc.errors import StoreAway

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ingest.batch import OPEN
 from ingest.client import Message
 from ingest.pipeline import Committer, Decoder
-from ingest.service import Share, plan
+from ingest.plan import Share, plan
 from ioc.errors import IocError
 from ioc.store import database, quarantine
 

@@ -7,86 +7,29 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ingest import topics
 from ingest.arrivals import Arrivals
 from ingest.client import Client
-from ingest.commit import Limits
 from ingest.metrics import Metrics
 from ingest.pipeline import Committer, Decoder, Done, Pipeline
-from ingest.registry import Registry
-from ingest.router import Router
+from ingest.plan import Share, learns, plan
 from ingest.watch import Watch
-from ioc import plugins
-from ioc.city import AreaIndex
 from ioc.config import folder as folders
 from ioc.errors import StoreAway
-from ioc.store import database, process, registry, upkeep, write
+from ioc.store import database, process, upkeep, write
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Collection
     from pathlib import Path
 
+    from ingest.plan import Plan
     from ioc.config.folder import CityFolder
     from ioc.health import Health
     from ioc.settings import Settings
-    from ioc.store.database import Connection
 
 log = logging.getLogger(__name__)
-
-
-class Share(NamedTuple):
-    """Which part of the load this ingester takes.
-
-    name: of this one among several, part of its client id. feeds: only these. group: divide all messages with the
-    others of the same group, through MQTT 5 shared subscriptions.
-    """
-
-    name: str = ""
-    feeds: frozenset[str] | None = None
-    group: str = ""
-
-    @property
-    def process(self) -> str:
-        return f"ingest/{self.name}" if self.name else "ingest"
-
-
-class Plan(NamedTuple):
-    """One reading of the city folder, ready for work. filters: what to subscribe to -> QoS."""
-
-    folder: CityFolder
-    router: Router
-    limits: Limits
-    filters: dict[str, int]
-
-
-def plan(conn: Connection, folder: CityFolder, share: Share) -> Plan:
-    """Compile the feeds. Raises ConfigError with every fault, StoreAway."""
-    registry.sync(conn, folder)
-    router = Router(folder, Registry(conn), share.feeds)
-    areas = AreaIndex(folder.areas, process.now(conn).astimezone(folder.city.tz).date())
-    limits = Limits(client_id(folder, share), folder.city.history.quarantine_rows_per_feed, areas)
-    return Plan(folder, router, limits, wanted(folder, router, share))
-
-
-def learns(made: Plan) -> bool:
-    """Whether a feed's format learns from retained messages (discovery, attributes) and begins with nothing known."""
-    used = {made.folder.feeds[key].format for key in made.router.feeds}
-    return any(getattr(plugins.load("ingest.formats", name), "LEARNS", False) for name in used)
-
-
-def client_id(folder: CityFolder, share: Share) -> str:
-    """Fixed, so that the broker knows the session again."""
-    return f"ioc-{folder.city.key}-{share.process.replace('/', '-')}"[:60]
-
-
-def wanted(folder: CityFolder, router: Router, share: Share) -> dict[str, int]:
-    """MQTT filters -> QoS. Alone, an ingester takes everything, so that undeclared topics are seen too."""
-    filters = router.filters if share.feeds is not None else ["#", *(f for f in router.filters if f.startswith("$"))]
-    qos = {f.mqtt: folder.feeds[feed.key].qos for feed in router.feeds.values() for f in feed.filters}
-    return {f: qos.get(f, 1) for f in topics.covering(filters)}
 
 
 def run(folder: Path, settings: Settings, stop: threading.Event, health: Health, share: Share = Share()) -> None:  # noqa: B008

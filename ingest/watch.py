@@ -8,6 +8,9 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ingest.plan import plan
+from ingest.proposals import Proposer
+from ingest.quarantine import replay_quarantine
 from ioc import watch
 from ioc.config import folder as folders
 from ioc.errors import ConfigError, StoreAway, StoreError
@@ -15,7 +18,8 @@ from ioc.store import database, process, requests
 
 if TYPE_CHECKING:
     from ingest.pipeline import Done
-    from ingest.service import Plan, Service, Share
+    from ingest.plan import Plan, Share
+    from ingest.service import Service
     from ioc.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -52,8 +56,6 @@ class Watch(threading.Thread):
         self._heard.update(dict.fromkeys(done.counts.feeds, now))
 
     def run(self) -> None:
-        from ingest.proposals import Proposer  # it imports the service, which imports us
-
         proposer = Proposer(self._url)
         look, beat, state = 0.0, 0.0, ""
         while not self._service.stop.is_set():
@@ -85,8 +87,6 @@ class Watch(threading.Thread):
         self._pending = False
 
     def _prepare(self) -> None:
-        from ingest.service import plan  # it imports us
-
         found = folders.load(self.plan.folder.path)
         with database.connect(self._url, name="ioc ingest watch", autocommit=True) as conn:
             self._next = plan(conn, found, self._share)
@@ -95,8 +95,6 @@ class Watch(threading.Thread):
 
     def _serve_requests(self) -> None:
         """Do what somebody at a desk asked for."""
-        from ingest.quarantine import replay_quarantine
-
         try:
             with database.connect(self._url, name="ioc ingest watch") as conn:
                 for request in requests.waiting(conn):
