@@ -89,6 +89,8 @@ def _row(row: dict[str, Any], label: str, stem: str, time: Micros | None, depth:
         yield from _walk(rest, f"{stem}.{label}" if stem else label, time, depth)
     elif isinstance(row[key], _SCALARS):
         yield Measurement(label, plain(row[key]), None, time, text(row.get("unit")))
+    elif isinstance(row[key], dict):
+        yield from _object(row[key], label, time, depth)
 
 
 def _label(row: dict[str, Any]) -> str | None:

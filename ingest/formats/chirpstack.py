@@ -112,8 +112,9 @@ def gateway(message: dict[str, Any], topic: str) -> list[Record]:
     if sensor is None or "rxPacketsReceived" not in message:
         raise Ignored("gateway_frame")
     time = instant(message.get("time"))
+    said = {"rxPacketsReceivedOk": message.get("rxPacketsReceivedOK"), **message}  # version 3 writes OK
     found: list[Record] = [
-        Measurement(key, value, sensor, time) for key in _STATISTICS if (value := number(message.get(key))) is not None
+        Measurement(key, value, sensor, time) for key in _STATISTICS if (value := number(said.get(key))) is not None
     ]
     lat, lon = place(message.get("location")) or (None, None)
     return [SensorFacts(sensor, None, lat, lon, {"kind": "gateway"}), *found]

@@ -29,6 +29,8 @@ EXAMPLE = (
         b'"data":"AY4=","objectJSON":"{\\"level\\":1.42}"}'
     ),
 )
+# Fields that only other events have.
+_OTHERS = {"acknowledged": "ack", "integrationName": "integration", "gatewayID": "txack"}
 
 
 def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[Record]]:  # noqa: A001
@@ -51,7 +53,8 @@ def _records(options: Options, frames: Frames, message: dict[str, Any], sensor: 
     facts = _facts(message, sensor)
     if "error" in message:
         raise Ignored("log")
-    if {"rxInfo", "data", "objectJSON"} & set(message):
+    other = next((k for k in _OTHERS if k in message), None)
+    if other is None and {"fPort", "data", "objectJSON", "object"} & set(message):
         uplink = _uplink(message, sensor, time)
         frames.check(uplink)
         return list(_lorawan.records(options, uplink, facts))
@@ -59,7 +62,7 @@ def _records(options: Options, frames: Frames, message: dict[str, Any], sensor: 
         return list(_status(message, sensor, time))
     if found := place(message.get("location")):
         return [facts, Position(*found, sensor=sensor, time=time)]
-    raise Ignored("ack" if "acknowledged" in message else "txack" if "gatewayID" in message else "join")
+    raise Ignored(_OTHERS[other] if other else "join")
 
 
 def _eui(value: Any) -> str:

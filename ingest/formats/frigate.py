@@ -27,6 +27,9 @@ _STATUS = {"new": "open", "update": "changed", "end": "closed", "genai": "change
 _TIMES = {"new": ("start_time",), "end": ("end_time", "frame_time", "start_time")}
 _KEPT = ("camera", "top_score", "score", "current_zones", "entered_zones", "zones", "stationary", "sub_label",
          "recognized_license_plate", "current_estimated_speed", "has_snapshot", "has_clip", "objects")  # fmt: skip
+_DOCUMENTS = frozenset(
+    {"camera_activity", "model_state", "job_state", "embeddings_reindex_progress", "birdseye_layout"}
+)
 _SWITCHES = {"ON": True, "OFF": False, "online": True, "offline": False}
 
 
@@ -47,7 +50,11 @@ def compile(options: Options) -> Decode:  # noqa: A001
             raise Ignored("picture")
         if parts == ["stats"]:
             return _stats(json_data(payload))
+        if parts[-1:] == ["set"]:
+            raise Ignored("command")
         if payload.lstrip()[:1] == b"{":
+            if parts[0] in _DOCUMENTS:
+                raise Ignored(parts[0])
             return _message(json_data(payload), options)
         return _plain(parts, text_of(payload[:200]).strip())
 
@@ -131,4 +138,7 @@ def _plain(parts: list[str], said: str) -> list[Record]:
     if len(parts) < 2 or (value is None and said not in _SWITCHES):
         raise Ignored("not_measured")
     name = "_".join(part for part in parts[1:] if part != "state")
-    return [Measurement(name, value if value is not None else _SWITCHES[said], parts[0])]
+    if not name:
+        raise Ignored("not_measured")  # a switch of the whole system
+    unit = "dB" if name == "audio_dBFS" else None
+    return [Measurement(name, value if value is not None else _SWITCHES[said], parts[0], unit=unit)]

@@ -79,10 +79,18 @@ def _station(station: dict[str, Any], time: Micros | None, options: Options) -> 
         metric = _RENAMED.get(key, key)
         if metric in _COUNTS and (count := _count(metric, value)) is not None:
             yield Measurement(metric, count, sensor, reported)
-    for entry in rows(station.get("vehicle_types_available"))[:50]:
-        kind, count = text(entry.get("vehicle_type_id")), number(entry.get("count"))
+    for kind, count in _kinds(station):
         if kind is not None and count is not None:
             yield Measurement(f"vehicles_available.{kind}", count, sensor, reported)
+
+
+def _kinds(station: dict[str, Any]) -> Iterator[tuple[str | None, float | None]]:
+    """How many of which type; before 2.1 systems had words of their own for it."""
+    for entry in rows(station.get("vehicle_types_available"))[:50]:
+        yield text(entry.get("vehicle_type_id")), number(entry.get("count"))
+    older = station.get("num_bikes_available_types")
+    for entry in [older] if isinstance(older, dict) else rows(older)[:50]:
+        yield from ((str(kind), number(count)) for kind, count in list(entry.items())[:50])
 
 
 def _count(metric: str, value: Any) -> float | bool | None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.formats import _lorawan, chirpstack
 from ingest.formats._lorawan import Frames, Options, Uplink, counter
-from ingest.formats._pieces import instant, number, rows, table, text
+from ingest.formats._pieces import instant, number, place, rows, table, text
 from ingest.formats._read import json_object
 from ioc.errors import DecodeError, Ignored
-from ioc.records import Measurement, Record, SensorFacts
+from ioc.records import Measurement, Position, Record, SensorFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -63,12 +63,16 @@ def _records(options: Options, frames: Frames, message: dict[str, Any], sensor: 
     return list(_lorawan.records(options, uplink, facts))
 
 
-def _listed(values: Any, sensor: str, time: int | None) -> list[Measurement]:
-    """The built-in Cayenne decoder's list of {channel, name, value, unit}."""
+def _listed(values: Any, sensor: str, time: int | None) -> list[Record]:
+    """The built-in Cayenne decoder's list of {channel, name, value, unit}; a place is a value of three."""
+    places = [Position(*found, sensor=sensor, time=time) for v in rows(values) if (found := place(v.get("value")))]
     return [
-        Measurement(_name(v), value, sensor, time, _unit(v))
-        for v in rows(values)
-        if (value := number(v.get("value"))) is not None
+        *places,
+        *(
+            Measurement(_name(v), value, sensor, time, _unit(v))
+            for v in rows(values)
+            if (value := number(v.get("value"))) is not None
+        ),
     ]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TOPIC = "owntracks/{user}/{device}/#"
 EXAMPLE = ("owntracks/lan/phone", b'{"_type":"location","tst":1767225600,"lat":9.6,"lon":105.97,"vel":12,"batt":80}')
-_METRICS = {"batt": "%", "acc": "m", "alt": "m", "vac": "m", "p": "kPa", "dist": "m"}
+_METRICS = {"batt": "%", "acc": "m", "alt": "m", "vac": "m", "p": "kPa", "dist": "m", "ubatt": "V"}
 _WHEN = times.reader("auto")
 _KMH = 1 / 3.6
 
@@ -27,7 +27,7 @@ class Options(Model):
     """accuracy: a location worse than this many metres is left out. metrics: what else is stored."""
 
     accuracy: float | None = None
-    metrics: list[str] = ["batt", "acc", "alt", "vac", "p"]
+    metrics: list[str] = ["batt", "acc", "alt", "vac", "p", "ubatt", "ign"]
 
 
 def compile(options: Options) -> Decode:  # noqa: A001
@@ -55,8 +55,9 @@ _SILENT = {"lwt", "waypoint", "waypoints", "configuration", "cmd", "beacon", "st
 
 def _sensor(data: dict[str, Any], topic: str) -> str | None:
     parts = (str(data.get("topic") or topic)).split("/")
-    if len(parts) >= 3 and parts[0] == "owntracks":
-        return f"{parts[1]}/{parts[2]}"
+    at = parts.index("owntracks") if "owntracks" in parts else len(parts)
+    if len(parts) >= at + 3:
+        return f"{parts[at + 1]}/{parts[at + 2]}"
     return text(data.get("tid"))
 
 

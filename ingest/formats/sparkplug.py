@@ -60,6 +60,11 @@ class Births:
         while self._total > MOST_ALIASES and self._edges:
             self._total -= len(self._edges.popitem(last=False)[1])
 
+    def devices(self, edge: str) -> list[str]:
+        """Those that were born at an edge, and go with it."""
+        keys = (key for key in self._edges.get(edge, {}) if isinstance(key, tuple))
+        return sorted({device for device, _ in keys if device})
+
     def find(self, edge: str, key: Any) -> Named | None:
         return self._edges.get(edge, {}).get(key)
 
@@ -85,7 +90,8 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
         origin = Origin(edge, device, _micros(message.timestamp), kind.endswith("BIRTH"))
         if kind.endswith("DEATH"):
             time = origin.time if device else None  # NDEATH is a last will: its time is that of the connection
-            return [Measurement("online", False, origin.sensor, time)]
+            gone = [origin, *([] if device else (origin._replace(device=d) for d in births.devices(edge)))]
+            return [Measurement("online", False, one.sensor, time) for one in gone]
         if kind == "NBIRTH":
             births.begin(edge)
         found = list(_metrics(message.metrics, "", origin, births, 0))
@@ -165,9 +171,10 @@ def _value(metric: Any, datatype: int) -> float | bool | str | None:
         return None
     if metric.HasField("boolean_value"):
         return bool(metric.boolean_value)
-    for field in ("double_value", "float_value"):
-        if metric.HasField(field):
-            return float(getattr(metric, field))
+    if metric.HasField("double_value"):
+        return float(metric.double_value)
+    if metric.HasField("float_value"):
+        return float(f"{metric.float_value:.7g}")  # a 32-bit number without the digits it does not have
     for field in ("int_value", "long_value"):
         if metric.HasField(field):
             return _signed(getattr(metric, field), datatype)
@@ -193,7 +200,7 @@ def _bad(metric: Any) -> bool:
 
 def recognise(topic: str, payload: bytes) -> float:
     del payload
-    return 0.99 if topic.startswith(("spBv1.0/", "spBv1.1/")) else 0.0
+    return 0.99 if topic.startswith(("spBv1.0/", "spBv1.1/")) else 0.9 if "/spBv1.0/" in topic else 0.0
 
 
 __all__ = ["EXAMPLE", "TOPIC", "Options", "compile", "recognise"]
