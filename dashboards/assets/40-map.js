@@ -98,7 +98,8 @@ IOC.Map = class {
     const font = {'text-font': ['Be Vietnam Pro'], 'text-max-width': 7}, halo = {'text-halo-color': '#08121d', 'text-halo-width': 1.4 * k};
     this.map.addLayer({id: 'area-name', type: 'symbol', source: 'area-names', minzoom: 10.6 + Math.log2(k), layout: {...font, 'text-field': ['get', 'name'], 'text-size': 11.5 * k}, paint: {...halo, 'text-color': '#6f8ba6'}});
     this.map.addLayer({id: 'place', type: 'symbol', source: 'base', filter: ['==', ['get', 'layer'], 'place'], layout: {...font, 'text-field': ['get', 'name'], 'symbol-sort-key': ['coalesce', ['get', 'rank'], 9],
-      'text-size': ['match', ['coalesce', ['get', 'rank'], 3], 1, 19 * k, 2, 14 * k, 12.5 * k], 'text-padding': 4 * k, 'text-anchor': 'top', 'text-offset': [0, 0.55]}, paint: {...halo, 'text-color': ['match', ['coalesce', ['get', 'rank'], 3], 1, '#e6eef7', 2, '#b4c6d8', '#8fa5bb']}});
+      'text-size': ['match', ['coalesce', ['get', 'rank'], 3], 1, 19 * k, 2, 14 * k, 12.5 * k], 'text-padding': 4 * k,
+      'text-anchor': ['match', ['coalesce', ['get', 'rank'], 3], 1, 'bottom', 'top'], 'text-offset': ['match', ['coalesce', ['get', 'rank'], 3], 1, ['literal', [0, -1.15]], ['literal', [0, 0.55]]]}, paint: {...halo, 'text-color': ['match', ['coalesce', ['get', 'rank'], 3], 1, '#e6eef7', 2, '#b4c6d8', '#8fa5bb']}});
   }
 
   shown(i) { const p = IOC.live.points; return !this.domains.size || this.domains.has(p.domains[p.domain[i]]); }
@@ -169,7 +170,10 @@ IOC.Map = class {
 
   count() {
     if (!IOC.live.points || !document.getElementById('count-1')) return;
-    for (const [s, n] of Object.entries(this.tally())) IOC.text('count-' + s, IOC.number(n, 0));
+    for (const [s, n] of Object.entries(this.tally())) {
+      const number = document.getElementById('count-' + s);
+      IOC.text(number, IOC.number(n, 0)); number.parentNode.hidden = !n && ['0', '6', 'event'].includes(s); // what there is not needs no room
+    }
   }
 
   // The forty worst alarms get a sign of their own; a new one pulses for ten seconds, no longer.
@@ -195,12 +199,16 @@ IOC.Map = class {
     const tip = IOC.make('div', 'tip'); tip.hidden = true; this.element.appendChild(tip);
     const near = point => { const r = 6; return this.map.queryRenderedFeatures([[point.x - r, point.y - r], [point.x + r, point.y + r]], {layers})
       .map(f => f.id).sort((a, b) => IOC.LOOK[IOC.live.states[b]].rank - IOC.LOOK[IOC.live.states[a]].rank)[0]; };
+    const hit = point => { // as drawn: alarms over events over the rest
+      const i = near(point), happening = this.events.near(point);
+      return happening && (i === undefined || IOC.LOOK[IOC.live.states[i]].rank < 5) ? {happening} : {i};
+    };
     const beside = event => {
       const left = event.point.x + 14 + tip.offsetWidth > this.element.clientWidth;
       tip.style.transform = `translate(${event.point.x + (left ? -14 - tip.offsetWidth : 14)}px, ${Math.max(0, event.point.y - 20)}px)`;
     };
     this.map.on('mousemove', event => {
-      const i = near(event.point), happening = i === undefined ? this.events.near(event.point) : null;
+      const {i, happening} = hit(event.point);
       tip.hidden = i === undefined && !happening; this.map.getCanvas().style.cursor = tip.hidden ? '' : 'pointer';
       if (tip.hidden) return;
       if (happening) { tip.replaceChildren(...this.events.tip(happening)); beside(event); return; }
@@ -210,8 +218,8 @@ IOC.Map = class {
       beside(event);
     });
     this.map.on('mouseout', () => { tip.hidden = true; });
-    this.map.on('click', event => { const i = near(event.point), e = i === undefined && this.onEvent ? this.events.near(event.point) : null;
-      if (this.onPick && i !== undefined) this.pick(i, true); else if (e) { this.pick(null, false); this.onEvent(e.id); } });
+    this.map.on('click', event => { const {i, happening} = hit(event.point);
+      if (happening && this.onEvent) { this.pick(null, false); this.onEvent(happening.id); } else if (this.onPick && i !== undefined) this.pick(i, true); });
   }
 
   pick(i, tell) {

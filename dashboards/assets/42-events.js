@@ -17,7 +17,7 @@ IOC.Events = class {
     if (map.hasImage('event')) map.removeImage('event');
     map.addImage('event', IOC.Events.image(k * ratio), {pixelRatio: ratio});
     if (!map.getSource('events')) map.addSource('events', {type: 'geojson', data: IOC.Map.collection([])});
-    map.addLayer({id: 'events', type: 'symbol', source: 'events', layout: {'icon-image': 'event', 'icon-allow-overlap': true,
+    map.addLayer({id: 'events', type: 'symbol', source: 'events', layout: {'icon-image': 'event', 'icon-allow-overlap': true, 'icon-ignore-placement': true,
       'icon-size': ['interpolate', ['linear'], ['zoom'], 8, 0.55, 13, 1]}});
     this.draw();
   }

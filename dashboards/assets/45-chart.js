@@ -29,7 +29,7 @@ IOC.draw = (() => {
     const w = 168, h = 52, values = points.map(p => p[1]), low = Math.min(...values), high = Math.max(...values), range = (high - low) || 1;
     const t0 = points[0][0], t1 = points[points.length - 1][0];
     const x = t => (t - t0) / (t1 - t0 || 1) * (w - 6) + 1, y = v => h - 6 - (v - low) / range * (h - 12);
-    svg.setAttribute('viewBox', `0 0 ${w} ${h}`);
+    svg.setAttribute('viewBox', `0 0 ${w} ${h}`); svg.setAttribute('preserveAspectRatio', 'xMaxYMid meet');
     for (const piece of pieces(points, 900000)) {
       const line = path(piece, x, y);
       svg.append(node('path', {d: `${line}L${x(piece[piece.length - 1][0]).toFixed(1)} ${h}L${x(piece[0][0]).toFixed(1)} ${h}Z`, fill: colour, opacity: 0.13}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dash import Input, Output, State, callback, dcc, html
+from dash import Input, Output, State, callback, ctx, dcc, html, no_update
 
 from dashboards import parts
 from dashboards.context import current
@@ -48,7 +48,15 @@ async def _all() -> Component:
     listed.append(
         [html.B(word("feeds.total")), "", "", *sums, _balance(total), html.B(number(sum(r["sensors"] for r in rows)))]
     )
-    return parts.table(heads, listed, empty=word("feeds.none"), name=word("page.feeds"))
+    table = parts.table(heads, listed, empty=word("feeds.none"), name=word("page.feeds"))
+    return html.Div([*_unclaimed(rows), table], className="stack")
+
+
+def _unclaimed(rows: list[dict[str, Any]]) -> list[Component]:
+    """Where to go with messages that no feed claims."""
+    count = sum(row["received"] for row in rows if row["key"] == "unclaimed")
+    said = [word("feeds.unclaimed", n=number(count)), " ", parts.link(word("feeds.connect"), "/new-feeds")]
+    return [html.P(said, id="unclaimed", className="box panel")] if count else []
 
 
 def _row(row: dict[str, Any]) -> list[Any]:
@@ -109,6 +117,7 @@ async def _one(key: str) -> Component:
         ),
         parts.panel(word("feeds.quarantine"), html.Div(await _quarantine(row["id"]), id="quarantine")),
         dcc.Store(id="feed-id", data=row["id"]),
+        dcc.Store(id="replay-seen"),
         lead=row["key"],
     )  # fmt: skip
 
@@ -143,18 +152,22 @@ def _replay() -> Component:
 
 @callback(
     Output("replay-said", "children"),
+    Output("quarantine", "children"),
+    Output("replay-seen", "data"),
     Input("replay-do", "n_clicks"),
     Input("signal-slow", "data"),
     State("feed-id", "data"),
+    State("replay-seen", "data"),
 )
-async def replay(_: int | None, __: Any, feed: int) -> Any:
-    """Ask the ingester; then say what came of it."""
-    from dash import ctx
-
+async def replay(_: int | None, __: Any, feed: int, seen: int | None) -> Any:
+    """Ask the ingester; then say what came of it, and show the quarantine as it is after a replay."""
     if ctx.triggered_id == "replay-do" and CURRENT.get().role == "operator":
         await current().read(requests.ask, "replay", int(feed), CURRENT.get().name or "desk")
     rows = await current().read(requests.newest, int(feed))
-    return html.Ul([html.Li(f"{parts.when(r['at'], seconds=True)}: {_came(r)}") for r in rows])
+    said = html.Ul([html.Li(f"{parts.when(r['at'], seconds=True)}: {_came(r)}") for r in rows])
+    done = max((r["id"] for r in rows if r["done_at"] is not None), default=0)
+    again = seen is not None and done != seen  # else an opened message would close under the reader's eyes
+    return said, await _quarantine(feed) if again else no_update, done
 
 
 def _came(row: dict[str, Any]) -> str:

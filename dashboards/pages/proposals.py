@@ -100,6 +100,7 @@ def _editor(row: Proposed) -> list[Any]:
     if row.state in {"accepted", "live"}:
         return [html.P(html.Code(f"feeds/{row.key}.toml")), html.Pre(row.toml)]
     return [
+        html.P(word("proposals.steps"), className="lead"),
         html.Label(word("proposals.key"), htmlFor="proposal-key"), name,
         html.Label(word("proposals.toml"), htmlFor="proposal-toml"), file,
         html.Div([html.Button(word("proposals.try"), id="try-do", className="primary"),

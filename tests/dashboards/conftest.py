@@ -25,7 +25,8 @@ FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-
 class Screens:
     """The dashboards as a process on a port of their own."""
 
-    def __init__(self, database_url: str, log: Path, **settings: str) -> None:
+    def __init__(self, database_url: str, log: Path, city: Path = seed.CITY, **settings: str) -> None:
+        self.city = city
         self.port, self.log, self.settings = services.free_port(), log, {"IOC_DATABASE_URL": database_url, **settings}
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -41,7 +42,7 @@ class Screens:
         )
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ioc", "dashboards", str(seed.CITY)], env=env, cwd=ROOT, stdout=out, stderr=out
+                [sys.executable, "-m", "ioc", "dashboards", str(self.city)], env=env, cwd=ROOT, stdout=out, stderr=out
             )
         services.wait_for(
             lambda: self.get("/readyz")[0] == 200, f"the screens are ready; see {self.log.read_text()[-2000:]}", 30, 0.1
