@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from alerts.reader import clean, short
 from ioc.config.types import parse_duration, say
-from ioc.language import age, local_clock, local_date, local_time, number, words
+from ioc.language import local_clock, local_date, local_time, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
-    from ioc.language import Words
+    from alerts.reader import Reader, Row
 
-Row = dict[str, Any]
 COLOURS = {1: "#b42318", 2: "#b54708", 3: "#8a6100", 4: "#175cd3", 0: "#027a48"}  # text on white: contrast above 4.5
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
-
-
-class Reader(NamedTuple):
-    """For whom: language, zone, what links start with, and the time it is written."""
-
-    language: str
-    zone: ZoneInfo
-    base_url: str
-    now: datetime
-
-    @property
-    def words(self) -> Words:
-        return words("alerts", self.language)
-
-    def value(self, value: float | None, row: Row) -> str:
-        text = number(value, row["decimals"], self.language)
-        return f"{text} {clean(row['unit'])}".strip()
-
-    def duration(self, length: timedelta) -> str:
-        return age(length.total_seconds(), self.language)
-
-    def link(self, alarm_id: int) -> str:
-        return f"{self.base_url.rstrip('/')}/alarms/{alarm_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +35,7 @@ class Card:
     since: str
     utc: str
     value: str
+    outcome: str  # how long it lasted and the worst value, once it is over
     facts: tuple[tuple[str, str], ...]
     advice: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
@@ -70,15 +46,6 @@ class Card:
     def subject(self) -> str:
         """As after the severity word in a subject line."""
         return short(f"{self.headline} \N{EN DASH} {self.place}", 100) + f" (#{self.id})"
-
-
-def clean(text: object, most: int = 120) -> str:
-    """Text from a feed or folder, safe in a header and a line: no line breaks, no control or direction marks."""
-    return short(" ".join(_CONTROL.sub(" ", str(text)).split()), most)
-
-
-def short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def card(
@@ -93,6 +60,7 @@ def card(
 ) -> Card:
     """Everything a mail says about one alarm."""
     over = row["condition"] == "false"
+    facts = _facts(row, reader, trend)
     word = reader.words["state.resolved" if over else f"priority.{row['priority']}"]
     if "flapping" in reasons and row["flapping"]:
         word = reader.words["state.flapping"]
@@ -100,7 +68,8 @@ def card(
         id=row["id"], link=reader.link(row["id"]), over=over, priority=row["priority"], word=word,
         colour=COLOURS[0 if over else row["priority"]], rule=clean(say(row["rule_name"], reader.language)),
         headline=headline(row, reader), place=place(row, reader.language), since=_local(row["event_start"], reader),
-        utc=_utc(row["event_start"], reader), value=_value(row, reader), facts=tuple(_facts(row, reader, trend)),
+        utc=_utc(row["event_start"], reader), value=_value(row, reader), facts=tuple(facts),
+        outcome=_outcome(facts, reader) if over else "",
         advice=tuple(_advice(row, reader, told)), notes=tuple(_notes(row, reader, reasons)),
         changes=tuple(_change(c, row, reader) for c in changes), near=tuple(_near(n, reader) for n in near),
     )  # fmt: skip
@@ -119,8 +88,12 @@ def headline(row: Row, reader: Reader) -> str:
         return say_[key].format(title=clean(row["event_title"] or name))
     if row["kind"] == "stuck":
         return f"{what(row, reader.language)}: {say_['text.fault_gone' if over else 'text.stuck']}"
+    if row.get("states"):
+        return f"{what(row, reader.language)}: {_value(row, reader)}"
     relation = {(1, False): ">", (-1, False): "<", (1, True): "\u2264", (-1, True): "\u2265"}[row["direction"], over]
-    return f"{what(row, reader.language)} {_value(row, reader)} {relation} {reader.value(row['threshold'], row)}"
+    limit = reader.limit(row)
+    value = next((v for more in (0, 1, 2) if (v := _value(row, reader, more=more)) != limit), _value(row, reader))
+    return f"{what(row, reader.language)} {value} {relation} {limit}"
 
 
 def what(row: Row, language: str) -> str:
@@ -140,13 +113,13 @@ def _silence(row: Row, reader: Reader) -> str:
     return reader.words["text.silent"].format(duration=reader.duration(reader.now - row["event_start"]))
 
 
-def _value(row: Row, reader: Reader) -> str:
+def _value(row: Row, reader: Reader, *, more: int = 0) -> str:
     """While it stands the newest value, where that is beyond the limit; else the one that began or ended it."""
     if row["series_id"] is None:
         return ""
     latest, limit = row["latest_value"], row["threshold"]
     beyond = latest is not None and limit is not None and (latest - limit) * row["direction"] > 0
-    return reader.value(latest if beyond and row["condition"] != "false" else row["value"], row)
+    return reader.value(latest if beyond and row["condition"] != "false" else row["value"], row, more=more)
 
 
 def _now(row: Row, reader: Reader) -> str:
@@ -159,9 +132,11 @@ def _now(row: Row, reader: Reader) -> str:
 def _facts(row: Row, reader: Reader, trend: tuple[float | None, int]) -> list[tuple[str, str]]:
     label, over = reader.words, row["condition"] == "false"
     found = []
+    measured = row["kind"] == "threshold" and not row.get("states")
     if row["kind"] == "threshold":
-        found += [("label.now", f"{what(row, reader.language)} {_now(row, reader)}"),
-                  ("label.limit", reader.value(row["threshold"], row))]  # fmt: skip
+        found.append(("label.now", f"{what(row, reader.language)} {_now(row, reader)}"))
+    if measured:
+        found.append(("label.limit", reader.limit(row)))
         if row["peak"] is not None and reader.value(row["peak"], row) != _value(row, reader):
             found.append(("label.worst", reader.value(row["peak"], row)))
         if row["clear"] is not None and row["clear"] != row["raise"] and not over:
@@ -170,9 +145,15 @@ def _facts(row: Row, reader: Reader, trend: tuple[float | None, int]) -> list[tu
     end = row["event_end"] or reader.now
     lasted = reader.duration(end - row["event_start"])
     found.append(("label.lasted", label["text.over"].format(duration=lasted) if over else lasted))
-    if row["kind"] == "threshold" and not over:
+    if measured and not over:
         found.append(("label.trend", _trend(row, reader, trend)))
     return [(label[key], text) for key, text in found]
+
+
+def _outcome(facts: list[tuple[str, str]], reader: Reader) -> str:
+    """'Lasted: over, after 5 min. Worst: 34.9 °C', from the facts."""
+    wanted = [reader.words[key] for key in ("label.lasted", "label.worst")]
+    return ". ".join(f"{label}: {text}" for want in wanted for label, text in facts if label == want)
 
 
 def _trend(row: Row, reader: Reader, trend: tuple[float | None, int]) -> str:

@@ -6,6 +6,7 @@ Times are seconds since 1970; the picture speaks the reader's language and zone.
 from __future__ import annotations
 
 from datetime import datetime
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,7 @@ def draw(data: dict[str, Any]) -> bytes:
     """
     data: points and last_week [[time, mean, min, max]], gap (s: a longer pause is a gap), raise, clear (or None) with
     raise_label and clear_label, alarm [start, end or None], start, stop, unit, decimals, zone, language, title,
-    last_week_label.
+    last_week_label, states {value: word} for a metric that has words for its values.
     """
     figure, axes = plt.subplots(figsize=(6.0, 3.3), dpi=200, facecolor=PAPER)
     try:
@@ -43,7 +44,7 @@ def draw(data: dict[str, Any]) -> bytes:
 
 def _frame(axes: Axes, data: dict[str, Any]) -> None:
     axes.set_facecolor(PAPER)
-    axes.set_title(data["title"], loc="left", fontsize=12, color=INK, fontweight="bold", pad=8)
+    axes.set_title("\n".join(wrap(data["title"], 44)[:2]), loc="left", fontsize=12, color=INK, fontweight="bold", pad=8)
     axes.grid(color=GRID, linewidth=0.6)
     axes.tick_params(colors=DIM, labelsize=11, length=0)
     for side in axes.spines.values():
@@ -91,9 +92,12 @@ def _lines(axes: Axes, data: dict[str, Any]) -> None:
         axes.plot([at], [value], "o", color=LINE, markersize=6, markeredgecolor=INK, zorder=5)
     low, high = axes.get_ylim()
     axes.set_ylim(low - (high - low) * 0.04, high + (high - low) * 0.34)  # room for the legend
-    axes.legend(
-        loc="upper left", fontsize=10.5, ncols=2, frameon=False, labelcolor=INK, handlelength=1.6, borderpad=0.1
-    )
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(
+            loc="upper left", fontsize=10.5, ncols=2, frameon=False, labelcolor=INK, handlelength=1.6, borderpad=0.1
+        )
+    if states := data.get("states"):
+        axes.set_yticks([float(value) for value in states], list(states.values()))
 
 
 def _shade(axes: Axes, data: dict[str, Any]) -> None:

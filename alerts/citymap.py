@@ -76,16 +76,28 @@ def _points(axes: Axes, data: dict[str, Any]) -> None:
     if data["sensors"]:
         lats, lons = zip(*data["sensors"], strict=True)
         axes.scatter(lons, lats, s=14, color="#5f8f86", linewidths=0, zorder=3)
+    labelled = _with_room(axes, data["alarms"])
     for n, (lat, lon, priority, label) in reversed(list(enumerate(data["alarms"]))):
         colour, marker, size = MARKS[priority]
         axes.scatter([lon], [lat], s=size * (1.5 if n == 0 else 1), color=colour, marker=marker, edgecolors=PAPER,
                      linewidths=1.2, zorder=6 if n == 0 else 5)  # fmt: skip
         if n == 0:
             axes.scatter([lon], [lat], s=620, facecolors="none", edgecolors=colour, linewidths=1.8, zorder=6)
-        if label:
+        if n in labelled:
             axes.annotate(label, (lon, lat), (0, 15 if n == 0 else 9), textcoords="offset points", ha="center",
                           color=INK, fontsize=13 if n == 0 else 11, fontweight="bold" if n == 0 else "normal",
                           path_effects=_HALO, zorder=7, annotation_clip=True)  # fmt: skip
+
+
+def _with_room(axes: Axes, alarms: list[tuple[float, float, int, str]]) -> set[int]:
+    """Which alarms are labelled: the subject, and those whose text would not cover another's."""
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+    taken: dict[int, tuple[float, float]] = {}
+    for n, (lat, lon, _, label) in enumerate(alarms):
+        x, y = (lon - west) / (east - west), (lat - south) / (north - south)
+        if label and all(abs(x - other_x) > 0.2 or abs(y - other_y) > 0.1 for other_x, other_y in taken.values()):
+            taken[n] = (x, y)
+    return set(taken)
 
 
 def _scale(axes: Axes) -> None:

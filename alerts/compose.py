@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from alerts import grouping, mail, pictures
-from alerts.card import Card, Reader, card, headline, place
+from alerts.card import Card, card, headline, place
+from alerts.reader import Reader
 from ioc.language import known
 from ioc.store import mail_facts, outbox
 from ioc.store.alarm_write import clock
@@ -149,7 +150,7 @@ class Composer:
         found = []
         if rows[0]["series_id"] is not None and rows[0]["threshold"] is not None and plan.kind != "flood":
             data = pictures.chart(conn, rows[0], reader, place({**rows[0], "area_name": None}, reader.language))
-            limit = reader.value(rows[0]["threshold"], rows[0])
+            limit = reader.limit(rows[0])
             alt = said["text.chart_alt"].format(what=first.rule, where=where, value=first.value, limit=limit)
             found.append(("chart", data, alt))
         labels = {c.id: c.value for c in cards} if len(rows) <= 6 else {}

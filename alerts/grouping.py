@@ -1,7 +1,7 @@
 """What is owed to people -> which mails to write now. Pure.
 
-A group (one family of rules in one area) becomes one mail once its first message has waited long enough. Many groups at
-once, or many mails in a short time, are a flood: then one table holds everything, and the next follows after a pause.
+A group (one family of rules in one area) becomes one mail once its first message has waited long enough. Many groups in
+a few minutes, sent or still waiting, are a flood: then one table holds everything, and the next follows after a pause.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from ioc.store.outbox import Pending, Recent
 
-GROUPS = 3  # more groups than this due at once are a flood
+GROUPS = 3  # more groups than this within two minutes before and after are a flood
+NEAR = timedelta(minutes=2)
 BUCKET = 10  # mails to one person in ten minutes: as many alarms as an operator can follow
 PAUSE = timedelta(minutes=5)  # between two tables of a flood
 URGENT_PAUSE = timedelta(minutes=1)  # where a critical alarm is waiting
@@ -65,10 +66,12 @@ def _person(owed: list[Pending], recent: Recent | None, now: datetime) -> list[P
     groups: dict[str, list[Pending]] = defaultdict(list)
     for one in owed:
         groups[one.group_key].append(one)
-    due = [g for g in groups.values() if min(one.not_before for one in g) <= now]
-    flooded_at = recent.flooded_at if recent else None
+    begins = [min(one.not_before for one in group) for group in groups.values()]
+    due = [group for group, begin in zip(groups.values(), begins, strict=True) if begin <= now]
+    soon = sum(begin <= now + NEAR for begin in begins)  # a storm comes in drops: do not mail the first ones singly
+    mails, flooded_at, lately = recent[1:] if recent else (0, None, 0)
     flooding = flooded_at is not None and now - flooded_at < PAUSE
-    if not (flooding or len(due) > GROUPS or (recent is not None and recent.mails + len(due) > BUCKET)):
+    if not (flooding or lately + soon > GROUPS or mails + len(due) > BUCKET):
         return [_mail(group) for group in due]
     if flooded_at is not None and now - flooded_at < _pause(owed):
         return []

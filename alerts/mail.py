@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
@@ -14,13 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from alerts.card import clean, short
+from alerts.headers import SMTP
+from alerts.reader import clean, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from alerts.card import Card, Reader
+    from alerts.card import Card
+    from alerts.reader import Reader
 
 ROWS = 40  # of a table; the rest is counted
 NAMED = 250  # critical alarms beyond it that are still named
@@ -74,10 +75,11 @@ class Content:
 def subject(content: Content, reader: Reader) -> str:
     """Severity or RESOLVED first, then what, value against limit, where."""
     first = content.cards[0]
-    if content.flood:
+    over = all(card.over for card in content.cards)
+    if content.flood and content.total > 1 and not over:
         text = reader.words["group.flood"].format(n=content.total, critical=content.critical)
     elif content.total > 1:
-        key = "group.resolved" if all(card.over for card in content.cards) else "group.subject"
+        key = "group.resolved" if over else "group.subject"
         text = reader.words[key].format(n=content.total, first=f"{first.headline} \N{EN DASH} {first.place}")
     else:
         text = first.subject

@@ -9,7 +9,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from alerts.card import clean, what
+from alerts.card import what
+from alerts.reader import clean
 from ioc.config.types import say
 from ioc.store import mail_facts as store
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from alerts.card import Reader, Row
+    from alerts.reader import Reader, Row
     from ioc.store.database import Connection
 
 WEEK = timedelta(days=7)
@@ -36,17 +37,21 @@ def chart(conn: Connection, row: Row, reader: Reader, place: str) -> dict[str, A
     start, step = stop - span, span / _POINTS
     now = [list(p) for p in store.curve(conn, row["series_id"], start, stop, step)]
     before = store.curve(conn, row["series_id"], start - WEEK, stop - WEEK, step)
+    if row["latest_time"] is not None and now and now[-1][0] <= row["latest_time"].timestamp() <= stop.timestamp():
+        now.append([row["latest_time"].timestamp(), *3 * [row["latest_value"]]])  # the value itself, not a mean
     shift = WEEK.total_seconds()
     end = row["event_end"].timestamp() if row["event_end"] and row["condition"] == "false" else None
     clear = row["clear"] if row["clear"] is not None and row["clear"] != row["raise"] else None
-    said = reader.words
+    said, states = reader.words, row.get("states") or {}
     return {
         "points": now, "last_week": [[p[0] + shift, *p[1:]] for p in before], "gap": _gap(now, step),
-        "raise": row["threshold"], "raise_label": said["text.raise"], "clear": clear,
+        "raise": None if states else row["threshold"], "raise_label": said["text.raise"],
+        "clear": None if states else clear,
+        "states": {value: clean(say(word, reader.language), 24) for value, word in states.items()},
         "clear_label": said["label.clears"], "start": start.timestamp(), "stop": stop.timestamp(),
         "alarm": [row["event_start"].timestamp(), end],
         "unit": clean(row["unit"]), "decimals": row["decimals"], "zone": str(reader.zone), "language": reader.language,
-        "title": clean(f"{what(row, reader.language)} \N{EN DASH} {place}", 46),
+        "title": clean(f"{what(row, reader.language)} \N{EN DASH} {place}", 80),
         "last_week_label": said["text.last_week"],
     }  # fmt: skip
 

@@ -43,7 +43,7 @@ LATE = 4 * EVERY + timedelta(seconds=10)  # without a tick for this long the pro
 _TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0}
 _EVENTS = EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
 log = logging.getLogger(__name__)
-logging.getLogger("apscheduler").setLevel(logging.WARNING)  # a line for each run of each job is no news
+logging.getLogger("apscheduler").setLevel(logging.ERROR)  # neither a run nor a skipped one is news; both are counted
 
 
 def run(

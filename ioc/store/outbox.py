@@ -37,6 +37,7 @@ class Recent(NamedTuple):
     contact_id: int
     mails: int  # in ten minutes
     flooded_at: datetime | None
+    lately: int = 0  # mails in two minutes
 
 
 class Contact(NamedTuple):

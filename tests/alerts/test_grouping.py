@@ -28,6 +28,20 @@ def test_fifty_rules_at_once_are_one_mail_to_each_person():
     assert mails[0].alarms[0] % 3 == 0, "criticals come first"
 
 
+def test_a_storm_that_comes_in_drops_is_one_table_from_its_first_mail_on():
+    drops = [owed(i, group=f"rain|{i}", after=30 + 10 * i) for i in range(5)]
+    [mail] = plan(drops, {}, START + 30 * S).mails
+    assert (mail.kind, len(mail.alarms)) == ("flood", 5)
+    slow = [owed(i, group=f"rain|{i}", after=30 + 150 * i) for i in range(5)]  # unlike these, minutes apart
+    assert [m.kind for m in plan(slow, {}, START + 30 * S).mails] == ["alarm"]
+
+
+def test_mails_just_sent_count_too():
+    two = [owed(1, group="a"), owed(2, group="b")]
+    assert [m.kind for m in plan(two, {1: Recent(1, 1, None, 1)}, START).mails] == ["alarm", "alarm"]
+    assert [m.kind for m in plan(two, {1: Recent(1, 2, None, 2)}, START).mails] == ["flood"]
+
+
 def test_after_a_table_the_rest_of_a_flood_waits_but_a_critical_only_a_minute():
     recent = {1: Recent(1, 1, START)}
     high, critical = owed(1), owed(2, priority=1, group="x")

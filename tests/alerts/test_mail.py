@@ -7,17 +7,22 @@ import email.policy
 import html
 import re
 import time
+from dataclasses import replace
 from datetime import timedelta
+from email.header import decode_header, make_header
+from email.headerregistry import Address
+from email.message import EmailMessage
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts import mail
-from alerts.card import Reader, clean
+from alerts import headers, mail
+from alerts.card import card
 from alerts.compose import Composer, Setting
 from alerts.mail import From
 from alerts.painter import Painter
-from ioc.store import alarms
+from alerts.reader import Reader, clean
+from ioc.store import alarms, database, mail_facts
 from tests.alerts import city
 
 EVIL = "Trạm\r\nBcc: x@evil.test\r\n\r\n<script>alert(1)</script> & \u202eabc"
@@ -180,7 +185,6 @@ def test_a_silence_mail(conn, painter):
 def test_a_mail_is_the_same_bytes_twice(conn):
     reader = Reader("en", city.ZONE, "https://ioc.test", city.START)
     write(conn)
-    from alerts.card import card
     from ioc.store import mail_facts
 
     cards = [card(row, reader) for row in mail_facts.alarms(conn, [1])]
@@ -209,3 +213,80 @@ def test_an_acknowledgement_is_in_the_history_of_the_next_mail(conn):
 def test_clean_keeps_letters_and_drops_control():
     assert clean("Mực nước\tsông\r\nHậu \u2066x") == "Mực nước sông Hậu x"
     assert len(clean("x" * 500)) == 120
+
+
+def test_a_subject_keeps_its_blanks_in_every_mail_program():
+    said = "[CAO] 2 cảnh báo: Nhiệt độ khí vào tủ máy 34,8 °C > 32,0 °C – Trung tâm dữ liệu – tủ A2, Phường Phú Lợi"
+    message = EmailMessage(policy=headers.SMTP)
+    message["To"] = Address("Ban Chỉ huy phòng thủ dân sự và tìm kiếm cứu nạn tỉnh Sóc Trăng", "ban", "st.example")
+    message["Subject"] = said
+    raw = message.as_bytes()
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 76, raw
+    assert email.message_from_bytes(raw, policy=email.policy.default)["Subject"] == said
+    plain = email.message_from_bytes(raw)
+    decoded = {k: str(make_header(decode_header(plain[k]))) for k in ("Subject", "To")}
+    assert decoded["Subject"] == said
+    assert decoded["To"] == "Ban Chỉ huy phòng thủ dân sự và tìm kiếm cứu nạn tỉnh Sóc Trăng <ban@st.example>"
+
+
+def test_a_state_is_said_in_its_word_and_never_as_a_number(conn, painter):
+    states = '{"0": {"en": "idle"}, "2": {"en": "fault", "vi": "hỏng"}}'
+    conn.execute(
+        """INSERT INTO metric (key, name, unit, decimals, settings) VALUES
+           ('water_level', '{"en": "Drainage pump"}', '', 0, jsonb_build_object('states', %s::jsonb))""",
+        (states,),
+    )
+    found = write(conn, painter=painter, language="en", values=(2.0,), options={"above": 1.5})
+    found.lint()
+    assert "Drainage pump: fault" in found.subject
+    assert "Now: Drainage pump fault (" in found.text
+    assert "Limit" not in found.text
+    assert len(found.pictures) == 2
+
+
+@pytest.mark.parametrize(
+    ("above", "value", "said"), [(1.5, 2.0, "2 > 1.5"), (50.0, 50.3, "50.3 > 50"), (50.0, 61.0, "61 > 50")]
+)
+def test_a_value_never_reads_the_same_as_its_limit(conn, above, value, said):
+    conn.execute("INSERT INTO metric (key, name, unit, decimals) VALUES ('water_level', '{}', '', 0)")
+    found = write(conn, language="en", values=(value,), options={"above": above, "deadband": 0.5})
+    assert f"{said} \N{EN DASH}" in found.subject
+
+
+def test_the_chart_ends_at_the_value_itself_not_at_a_mean(conn):
+    drawn = []
+    painter = Painter()
+    painter.paint = lambda kind, data: drawn.append((kind, data))  # type: ignore[method-assign]
+    write(conn, painter=painter, values=(60.0, 75.0))
+    points = dict(drawn)["chart"]["points"]
+    assert points[-1][1:] == [75.0, 75.0, 75.0]
+    assert points[-2][1] < 75.0
+
+
+def test_a_table_of_alarms_that_are_over_says_how_long_and_how_bad(conn):
+    write(conn, language="en", sensors=("Cầu Quay", "Bến Ninh"), values=(60.0, 72.0))
+    now = city.START + timedelta(days=8, minutes=20)
+    for series in (1, 2):
+        city.add_reading(conn, series, now, 40)
+    city.evaluator(conn, now).tick(conn, now)
+    setting = Setting(zone=city.ZONE, base_url="https://ioc.test/", sender=From("ioc@city.test", "IOC"))
+    assert Composer(setting, None).run(conn, now + timedelta(minutes=1)) == 1
+    found = Parsed(
+        *conn.execute("SELECT subject, mime, plain_mime FROM outbox ORDER BY created_at DESC LIMIT 1").fetchone()
+    )
+    assert found.subject.startswith("[RESOLVED] 2 alarms over")
+    assert found.text.count("Lasted: over, after 19 min. Worst: 72.00 m") == 2
+    assert found.html.count("Lasted: over, after 19 min. Worst: 72.00 m") == 2
+
+
+def test_the_end_of_a_flood_and_a_flood_of_one_are_not_called_a_flood(conn):
+    row = write(conn, language="en", sensors=("Cầu Quay", "Bến Ninh"))
+    assert row.subject.startswith("[CRITICAL] 2 alarms")
+    reader = Reader("en", city.ZONE, "https://ioc.test/", city.START)
+    with database.transaction(conn):
+        first, second = (card(r, reader) for r in mail_facts.alarms(conn, [1, 2]))
+    two = mail.Content(cards=[first, second], total=2, critical=2, flood=True)
+    assert mail.subject(two, reader) == "[CRITICAL] Alarm flood: 2 alarms, 2 critical"
+    assert mail.subject(replace(two, cards=[first], total=1), reader) == f"[CRITICAL] {first.subject}"
+    over = [replace(one, over=True, word="RESOLVED") for one in (first, second)]
+    assert mail.subject(replace(two, cards=over), reader).startswith("[RESOLVED] 2 alarms over: ")

@@ -5,7 +5,7 @@ SELECT a.id, a.priority, s.isa, a.condition, a.acked_at, a.acked_by, a.suppressi
     a.domain, a.area, ar.name AS area_name, a.lat, a.lon, a.target, a.series_id, a.sensor_id, a.feed_id,
     r.key AS rule, r.kind, r.name AS rule_name, r.settings, e.key AS sensor, e.name AS sensor_name,
     f.name AS feed_name, ev.title AS event_title, se.metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
-    coalesce(m.decimals, 1) AS decimals, l.time AS latest_time, l.value AS latest_value,
+    coalesce(m.decimals, 1) AS decimals, m.settings->'states' AS states, l.time AS latest_time, l.value AS latest_value,
     (SELECT c.note FROM alarm_change c WHERE c.alarm_id = a.id AND c.kind IN ('raised', 'reraised') ORDER BY seq DESC LIMIT 1) AS share,
     t.raise, t.clear,
     coalesce(t.direction, CASE WHEN a.peak < a.threshold THEN -1 ELSE 1 END) AS direction

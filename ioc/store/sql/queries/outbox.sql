@@ -7,8 +7,9 @@ WHERE i.state = 'open' AND i.contact_id IN (SELECT contact_id FROM intent WHERE 
 ORDER BY i.contact_id, i.id;
 
 -- recent --
--- How many mails each person was sent in ten minutes, and when the last table of a flood was.
-SELECT contact_id, count(*) FILTER (WHERE state <> 'superseded') AS mails, max(created_at) FILTER (WHERE kind = 'flood') AS flooded_at
+-- How many mails each person was sent in ten minutes, when the last table of a flood was, and how many in two minutes.
+SELECT contact_id, count(*) FILTER (WHERE state <> 'superseded') AS mails, max(created_at) FILTER (WHERE kind = 'flood') AS flooded_at,
+    count(*) FILTER (WHERE state <> 'superseded' AND created_at > %(at)s - interval '2 min') AS lately
 FROM outbox WHERE created_at > %(at)s - interval '10 min' GROUP BY contact_id;
 
 -- drop --
