@@ -63,6 +63,7 @@ class Batch:
         self.ignored: list[tuple[int, str]] = []  # message, why it was ignored
         self.refusals: list[Refusal] = []
         self.arrivals: list[tuple[int, bytes, Micros]] = []  # message, digest, time
+        self.lessons: list[tuple[int]] = []  # message that teaches its feed's decoder
         self.floods: Counter[int] = Counter()  # slot -> messages over the limit
         self.bytes = 0
 
@@ -97,7 +98,7 @@ class Batch:
             setattr(found, name, getattr(self, name)[start:end])
         for name in ("slot", "time", "value"):
             setattr(found, name, getattr(self, name)[rows[start] : rows[end]])
-        for name in ("positions", "events", "facts", "dropped", "ignored", "refusals", "arrivals"):
+        for name in ("positions", "events", "facts", "dropped", "ignored", "refusals", "arrivals", "lessons"):
             kept = [_moved(item, start) for item in getattr(self, name) if start <= item[0] < end]
             setattr(found, name, kept)
         found.floods = self.floods if start == 0 else Counter()

@@ -17,7 +17,7 @@ import numpy as np
 from ingest import ledger
 from ingest.feed import FUTURE
 from ingest.names import clean
-from ioc.store import arrays, quarantine, series, write
+from ioc.store import arrays, lessons, quarantine, series, write
 from ioc.store import ledger as ledger_store
 from ioc.store.database import transaction, translated
 
@@ -59,6 +59,7 @@ def commit(writer: Writer, batch: Batch, limits: Limits) -> ledger.Counts:
         counts = ledger.count(batch, rows, new, [*places, *happened, *facts_new])
         _store_ledger(writer, batch, counts, limits)
         _store_arrivals(writer, batch, limits)
+        lessons.keep(writer.conn, [_lesson(batch, number) for (number,) in batch.lessons])
         _tell(writer, rows, new, moved, event_ids, registry=registry_grew or bool(facts_new))
     return counts
 
@@ -176,6 +177,11 @@ def _kept(batch: Batch, refusal: Any) -> quarantine.Kept:
         reason=clean(refusal.reason)[:60],
         detail=clean(refusal.detail)[:300],
     )
+
+
+def _lesson(batch: Batch, number: int) -> lessons.Lesson:
+    message = batch.messages[number]
+    return lessons.Lesson(batch.feeds[number], clean(message.topic.decode(errors="replace")), message.payload)
 
 
 def _store_arrivals(writer: Writer, batch: Batch, limits: Limits) -> None:

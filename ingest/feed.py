@@ -6,6 +6,7 @@ renames, units, texts to numbers, constants, the arrival time, retained messages
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,8 +54,10 @@ class CompiledFeed:
         self.id = registry.feed_ids[key]
         self._feed, self._folder, self._registry = feed, folder, registry
         self.filters = [topics.parse(text) for text in feed.topics]
-        self._decode = formats.compiled(feed.format, feed.options, feed.zone or folder.city.zone)
+        self._zone = feed.zone or folder.city.zone
+        self._decode = formats.compiled(feed.format, feed.options, self._zone)
         module = plugins.load("ingest.formats", feed.format)
+        self.teaches = getattr(module, "teaches", None)  # whether a topic holds what later messages need
         self._relative = formats.RELATIVE_BELOW if getattr(module, "RELATIVE_TIMES", False) else None
         own = [s.key for s in folder.sensors.values() if s.feed == key]
         self._namer = Namer(feed.sensor, feed.prefix, own)
@@ -91,7 +94,20 @@ class CompiledFeed:
         if len(batch.slot) > began and self._flood.is_over(self._registry.slots[batch.slot[began]].sensor, received):
             batch.floods[batch.slot[began]] += 1
             raise Ignored("flood")
+        if self.teaches and self.teaches(route.segments[""]):
+            batch.lessons.append((len(batch),))
         return arrived
+
+    def remember(self, route: Route, payload: bytes) -> None:
+        """Let the decoder learn from a message that was stored long ago."""
+        with suppress(Exception):  # it may be of a time when the feed meant something else
+            list(self._decode(values.unpacked(payload), route.segments))
+
+    def go_on_from(self, before: CompiledFeed) -> None:
+        """Know what this feed's decoder knew, where it is still the same."""
+        old, new = before._feed, self._feed
+        if (old.format, old.options, before._zone) == (new.format, new.options, self._zone):
+            self._decode = before._decode
 
     def _take_reading(self, record: Measurement, retained: bool, route: Route, batch: Batch, received: Micros) -> bool:
         """One value, as fast as can be: what depends on sensor, metric and unit was worked out once, for the slot."""

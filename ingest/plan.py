@@ -10,7 +10,7 @@ from ingest.registry import Registry
 from ingest.router import Router
 from ioc import plugins
 from ioc.city import AreaIndex
-from ioc.store import process, registry
+from ioc.store import lessons, process, registry
 
 if TYPE_CHECKING:
     from ioc.config.folder import CityFolder
@@ -46,9 +46,19 @@ def plan(conn: Connection, folder: CityFolder, share: Share) -> Plan:
     """Compile the feeds. Raises ConfigError with every fault, StoreAway."""
     registry.sync(conn, folder)
     router = Router(folder, Registry(conn), share.feeds)
+    remind(conn, router)
     areas = AreaIndex(folder.areas, process.now(conn).astimezone(folder.city.tz).date())
     limits = Limits(client_id(folder, share), folder.city.history.quarantine_rows_per_feed, areas)
     return Plan(folder, router, limits, wanted(folder, router, share))
+
+
+def remind(conn: Connection, router: Router) -> None:
+    """Decoders that messages without retention taught begin with the newest of these."""
+    for feed in router.feeds.values():
+        for topic, payload in lessons.of(conn, feed.id) if feed.teaches else ():
+            route = router.route(topic.encode())
+            if route.feed is feed:
+                feed.remember(route, payload)
 
 
 def learns(made: Plan) -> bool:

@@ -66,6 +66,12 @@ class Router:
         """What the enabled feeds want from the broker."""
         return [f.mqtt for feed in self.feeds.values() for f in feed.filters]
 
+    def go_on_from(self, before: Router) -> None:
+        """What decoders have learnt outlives a change of the city folder. Called between two messages."""
+        for key, feed in self.feeds.items():
+            if key in before.feeds:
+                feed.go_on_from(before.feeds[key])
+
     def _add(self, feed: CompiledFeed, *, enabled: bool, priority: int) -> None:
         if enabled:
             self.feeds[feed.key] = feed

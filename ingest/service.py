@@ -103,6 +103,7 @@ class Service:
     def adopt(self, made: Plan) -> None:
         """Go on with a new reading of the folder. Called by the receiving thread."""
         decoder = Decoder(made.router, self.pipeline.decoder.arrivals)
+        made.router.go_on_from(self.pipeline.decoder.router)
         self.pipeline.use(decoder, made.limits)
         self.client.subscribe(made.filters, relearn=learns(made))
         log.info("the city folder changed: %d feeds", len(made.router.feeds))

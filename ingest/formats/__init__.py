@@ -6,8 +6,10 @@ One file `ingest/formats/<name>.py` is one format; its name is what a feed write
     def compile(options: Options) -> Decode   checks and prepares once; what it returns runs for every message
 
 and may hold `TOPIC` (the usual filter, or several), `EXAMPLE` (topic, payload), `recognise(topic, payload) -> 0..1` for
-suggestions, `RELATIVE_TIMES = True` (below), and `LEARNS = True` where retained messages teach it and are to be sent
-again when it starts anew. Names that start with an underscore are shared helpers, not formats.
+suggestions, `RELATIVE_TIMES = True` (below), `LEARNS = True` where retained messages teach it and are to be sent
+again when it starts anew, and `teaches(topic) -> bool` where messages that are not retained do: the newest of each
+such topic is kept in the store and decoded again, for what it teaches only, when the decoder starts anew.
+Names that start with an underscore are shared helpers, not formats.
 
 A decoder
 - fills what the payload, or by the format's definition the topic, says, and leaves the rest None: `ingest.feed` adds

@@ -198,9 +198,13 @@ def _bad(metric: Any) -> bool:
     return any(k.lower() == "quality" and v.HasField("int_value") and v.int_value < _GOOD_QUALITY for k, v in pairs)
 
 
+def teaches(topic: str) -> bool:
+    return "/NBIRTH/" in topic or "/DBIRTH/" in topic
+
+
 def recognise(topic: str, payload: bytes) -> float:
     del payload
     return 0.99 if topic.startswith(("spBv1.0/", "spBv1.1/")) else 0.9 if "/spBv1.0/" in topic else 0.0
 
 
-__all__ = ["EXAMPLE", "TOPIC", "Options", "compile", "recognise"]
+__all__ = ["EXAMPLE", "TOPIC", "Options", "compile", "recognise", "teaches"]
