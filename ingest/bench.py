@@ -101,13 +101,15 @@ class Bench:
             self._warm_up()
             rough = self._full_speed(_ROUGHLY)  # how many messages fill the time on this machine
             messages = int(max(rough * seconds, _ROUGHLY))
+            before = self._cpu(ingester)
             rate = self._full_speed(messages)
+            cpu = {part: round((s - before[part]) / messages * 1e6, 1) for part, s in self._cpu(ingester).items()}
             say(f"full speed: {rate:,.0f} messages/s, {rate * 4:,.0f} readings/s")
             delays = self._paced(min(seconds, 6.0))
             rss = psutil.Process(ingester.pid).memory_info().rss / 1e6
             p50, p95, p99 = (round(float(np.percentile(delays, q)) * 1000, 1) for q in (50, 95, 99))
             say(f"publish to commit at {_PACE:,}/s: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms; ingester {rss:.0f} MB")
-        receive = self._receive_only(messages // 2)
+        receive = self._receive_only(messages)
         say(f"receive only: {receive:,.0f} messages/s")
         copy = bench_others.copy_only(self.postgres.url, 3.0, self.sensors * 4)
         say(f"copy only: {copy:,.0f} readings/s")
@@ -128,11 +130,19 @@ class Bench:
             "of_receive_only": round(rate / receive, 2),
             "sensors": self.sensors,
             "messages": messages,
+            "publishers": bench_load.CONNECTIONS,
+            "cpu_us_per_message": cpu,
             "broker": self.broker.kind,
             "cores": os.cpu_count(),
         }
 
     # The parts.
+
+    def _cpu(self, ingester: subprocess.Popen[str]) -> dict[str, float]:
+        """Seconds of processor time each part has used: says what to look at on this machine."""
+        assert self.broker.process and self.postgres.process
+        parts = {"broker": self.broker.process, "database": self.postgres.process, "ingester": ingester}
+        return {name: _seconds(psutil.Process(part.pid)) for name, part in parts.items()}
 
     @contextmanager
     def _ingester(self) -> Iterator[subprocess.Popen[str]]:
@@ -235,6 +245,15 @@ class Bench:
         )
         self._children.append(child)
         return child
+
+
+def _seconds(process: psutil.Process) -> float:
+    """Processor time of a process and its living children."""
+    total = 0.0
+    for one in (process, *process.children()):
+        with suppress(psutil.NoSuchProcess):
+            total += sum(one.cpu_times()[:2])
+    return total
 
 
 def _said(child: subprocess.Popen[str], word: str) -> float:

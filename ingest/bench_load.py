@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 
+CONNECTIONS = 8  # as from so many gateways
 WINDOW = 4_000  # messages sent and not yet acknowledged
 _BURST = 200  # messages in one write
 METRICS = ("pm2_5", "pm10", "temperature", "humidity")
@@ -38,22 +39,33 @@ def connect(port: int, name: str) -> socket.socket:
 
 
 class Pump:
-    """Sends packets, at most WINDOW of them unacknowledged."""
+    """Sends packets over several connections, as gateways do; at most WINDOW of them are unacknowledged."""
+
+    def __init__(self, port: int, name: str, connections: int = CONNECTIONS) -> None:
+        self._lines = [_Line(connect(port, f"{name}-{n}")) for n in range(connections)]
+        self._window = WINDOW // connections
+
+    def send(self, gateway: int, packets: list[bytes]) -> None:
+        """What goes through one gateway stays in order."""
+        line = self._lines[gateway % len(self._lines)]
+        while line.sent - line.acknowledged > self._window:
+            line.read()
+        line.sock.sendall(b"".join(packets))
+        line.sent += len(packets)
+
+    def finish(self) -> None:
+        for line in self._lines:
+            while line.acknowledged < line.sent:
+                line.read()
+
+
+class _Line:
+    """One connection, and how far the broker has acknowledged what went over it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock, self.sent, self.acknowledged, self._part = sock, 0, 0, 0
 
-    def send(self, packets: list[bytes]) -> None:
-        while self.sent - self.acknowledged > WINDOW:
-            self._read()
-        self.sock.sendall(b"".join(packets))
-        self.sent += len(packets)
-
-    def finish(self) -> None:
-        while self.acknowledged < self.sent:
-            self._read()
-
-    def _read(self) -> None:
+    def read(self) -> None:
         data = self.sock.recv(65_536)
         if not data:
             raise OSError("the broker hung up on the publisher")
@@ -71,17 +83,17 @@ def full_speed(port: int, sensors: int, messages: int, first: int, step: int) ->
         )
         for n in range(messages)
     ]
-    pump = Pump(connect(port, "bench-load"))
+    pump = Pump(port, "bench-load")
     print(f"began {time.time()}", flush=True)
     for at in range(0, messages, _BURST):
-        pump.send(packets[at : at + _BURST])
+        pump.send(at % sensors // _BURST, packets[at : at + _BURST])
     pump.finish()
     print(f"ended {time.time()}", flush=True)
 
 
 def paced(port: int, sensors: int, rate: int, seconds: float) -> None:
     """`rate` messages/s in bursts each 5 ms; each message's time is when it was sent."""
-    pump = Pump(connect(port, "bench-paced"))
+    pump = Pump(port, "bench-paced")
     began, n = time.time(), 0
     print(f"began {began}", flush=True)
     while (now := time.time()) < began + seconds:
@@ -91,7 +103,7 @@ def paced(port: int, sensors: int, rate: int, seconds: float) -> None:
             for i in range(n, due)
         ]
         if body:
-            pump.send(body)
+            pump.send(n, body)
         n = due
         time.sleep(max(0.0, now + 0.005 - time.time()))
     pump.finish()
