@@ -11,28 +11,26 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import psutil
 
+from ingest import bench_children as children
 from ingest import bench_load, bench_others
 from ioc.embedded.broker import Broker, choose, free_port
 from ioc.embedded.postgres import Postgres
 from ioc.errors import IocError
-from ioc.settings import child_environment
 from ioc.store import baseline, database, migrate
 
 if TYPE_CHECKING:
     import argparse
+    import subprocess
     from collections.abc import Iterator
 
 _PACE = 5_000  # messages/s of the delay measurement
@@ -88,7 +86,7 @@ class Bench:
 
     def __exit__(self, *_: object) -> None:
         for child in self._children:
-            _end(child)
+            children.end(child)
         self.broker.stop()
         self.postgres.stop()
 
@@ -140,9 +138,10 @@ class Bench:
 
     def _cpu(self, ingester: subprocess.Popen[str]) -> dict[str, float]:
         """Seconds of processor time each part has used: says what to look at on this machine."""
-        assert self.broker.process and self.postgres.process
-        parts = {"broker": self.broker.process, "database": self.postgres.process, "ingester": ingester}
-        return {name: _seconds(psutil.Process(part.pid)) for name, part in parts.items()}
+        assert self.broker.process is not None
+        assert self.postgres.process is not None
+        pids = {"broker": self.broker.process.pid, "database": self.postgres.process.pid, "ingester": ingester.pid}
+        return {name: children.seconds(pid) for name, pid in pids.items()}
 
     @contextmanager
     def _ingester(self) -> Iterator[subprocess.Popen[str]]:
@@ -154,9 +153,9 @@ class Bench:
             "IOC_HEALTH_PORT": str(port),
         }
         child = self._child(["-m", "ioc", "ingest", str(self.folder / "city")], **settings)
-        _wait_ready(f"http://127.0.0.1:{port}/readyz", 30.0)
+        children.wait_ready(f"http://127.0.0.1:{port}/readyz", 30.0)
         yield child
-        _end(child)
+        children.end(child)
 
     def _warm_up(self) -> None:
         """Every sensor once: registry rows and caches are made before the clock starts."""
@@ -172,7 +171,7 @@ class Bench:
         first = (time.time_ns() // 1000) - 3_600_000_000
         numbers = (self.broker.port, self.sensors, messages, first, 1_000_000)
         load = self._child(["-m", "ingest.bench_load", "full", *map(str, numbers)])
-        began = _said(load, "began")
+        began = children.said(load, "began")
         self._wait_stored(before + messages * 4, 120.0)
         ended = time.time()
         load.wait(10)
@@ -220,66 +219,26 @@ class Bench:
 
     def _receive_only(self, messages: int) -> float:
         child = self._child(["-m", "ingest.bench_others", "receive", self.broker.url, str(messages)])
-        _said(child, "ready")
+        children.said(child, "ready")
         first = time.time_ns() // 1000
         load = self._child(
             ["-m", "ingest.bench_load", "full", *map(str, (self.broker.port, self.sensors, messages, first, 1))]
         )
-        began, ended = _said(load, "began"), _said(child, "last")
+        began, ended = children.said(load, "began"), children.said(child, "last")
         load.wait(10)
         return messages / (ended - began)
 
     def _naive(self, seconds: float) -> float:
         child = self._child(["-m", "ingest.bench_others", "naive", self.broker.url, self.postgres.url, str(seconds)])
-        _said(child, "ready")
+        children.said(child, "ready")
         first = time.time_ns() // 1000
         numbers = (self.broker.port, self.sensors, 40_000, first, 1)
         load = self._child(["-m", "ingest.bench_load", "full", *map(str, numbers)])
-        rate = _said(child, "rate")
-        _end(load)
+        rate = children.said(child, "rate")
+        children.end(load)
         return rate
 
     def _child(self, arguments: list[str], **environment: str) -> subprocess.Popen[str]:
-        child = subprocess.Popen(
-            [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env=child_environment(environment)
-        )
+        child = children.start(arguments, environment)
         self._children.append(child)
         return child
-
-
-def _seconds(process: psutil.Process) -> float:
-    """Processor time of a process and its living children."""
-    total = 0.0
-    for one in (process, *process.children()):
-        with suppress(psutil.NoSuchProcess):
-            total += sum(one.cpu_times()[:2])
-    return total
-
-
-def _said(child: subprocess.Popen[str], word: str) -> float:
-    """The number a child prints behind `word`; 0 without one."""
-    assert child.stdout is not None
-    for line in child.stdout:
-        if line.startswith(word):
-            return float(line.split()[1]) if " " in line else 0.0
-    raise IocError(f"a part of the bench ended early: {' '.join(map(str, child.args[1:4]))}")  # type: ignore[index]
-
-
-def _wait_ready(url: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with suppress(OSError), urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310  our own child
-            if answer.status == 200:
-                return
-        time.sleep(0.05)
-    raise IocError(f"the ingester is not ready after {seconds:.0f} s")
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(15)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
