@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from alerts.card import Card
     from alerts.reader import Reader
 
+BRIEF = 3  # more alarms than this are a table: the map and what to do first, once a rule
 ROWS = 40  # of a table; the rest is counted
 NAMED = 250  # critical alarms beyond it that are still named
 _BLANK = re.compile(r"\n{3,}")
@@ -126,11 +127,21 @@ def _render(content: Content, reader: Reader, title: str) -> tuple[str, str]:
         "note": reader.words["group.flood_note"] if content.flood else "", "base_url": reader.base_url.rstrip("/"),
         "chart": content.chart, "map": content.map, "missing": content.missing,
         "foot": [f"{first.rule} (#{first.id})"] if name == "one" else [],
-        "preview": _preview(first),
+        "preview": _preview(first), "todo": _todo(shown) if len(shown) > BRIEF else [], "brief": len(shown) > BRIEF,
     }  # fmt: skip
     text = _templates().get_template(f"{name}.txt").render(values)
     html = _templates().get_template(f"{name}.html").render(values)
     return _BLANK.sub("\n\n", text).strip() + "\n", html
+
+
+def _todo(cards: Sequence[Card]) -> list[tuple[str, str]]:
+    """(which rules and how many alarms, what to do): each action once, in the order of the table."""
+    rules: dict[str, dict[str, int]] = {}
+    for card in cards:
+        if card.advice and not card.over:
+            counts = rules.setdefault(card.advice[0][1], {})
+            counts[card.rule] = counts.get(card.rule, 0) + 1
+    return [("; ".join(f"{rule} ({n})" for rule, n in counts.items()), text) for text, counts in rules.items()]
 
 
 def _preview(card: Card) -> str:

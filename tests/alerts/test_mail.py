@@ -290,3 +290,12 @@ def test_the_end_of_a_flood_and_a_flood_of_one_are_not_called_a_flood(conn):
     assert mail.subject(replace(two, cards=[first], total=1), reader) == f"[CRITICAL] {first.subject}"
     over = [replace(one, over=True, word="RESOLVED") for one in (first, second)]
     assert mail.subject(replace(two, cards=over), reader).startswith("[RESOLVED] 2 alarms over: ")
+
+
+def test_a_storm_says_what_to_do_once_and_above_the_table(conn, painter):
+    found = write(conn, painter=painter, language="en", sensors=[f"Bến {n}" for n in range(6)])
+    found.lint()
+    for said in (found.text, found.html):
+        assert said.count("open the sluice") == 1 + ("display:none" in said)  # a phone shows it under the subject too
+        assert said.index("(6)") < said.index("Since")
+    assert found.html.index('src="cid:map') < found.html.index("Since")
