@@ -27,19 +27,24 @@ class Value(NamedTuple):
 def read(layout: Layout, data: bytes, known: dict[str, int]) -> Iterator[Value]:
     """The values of one message. known: raw values that conditions may use from the start, such as `port`.
 
-    Raises DecodeError `short_message`, `unknown_item`, `too_many_items`, Ignored `command_reply`.
+    Raises DecodeError `short_message`, `unknown_item`, `too_many_items`, Ignored `command_reply`, `no_values`.
     """
     if layout.kind == "fixed":
         yield from _fields(layout, layout.field, data, dict(known), 0, 0)
         return
-    kinds = set()
+    kinds, measures, count = set(), False, 0
     for group, (item, channel, body) in enumerate(_items(layout, data)):
         if group >= MOST_ITEMS:
             raise DecodeError("too_many_items", f"more than {MOST_ITEMS}")
         kinds.add(item.reply)
-        yield from _fields(layout, item.field, body, dict(known), channel, group)
+        measures |= any(place.metric for place in item.field)
+        for value in _fields(layout, item.field, body, dict(known), channel, group):
+            count += 1
+            yield value
     if kinds == {True}:
         raise Ignored("command_reply")
+    if measures and not count:
+        raise Ignored("no_values")  # a probe that could not be read says so
 
 
 def _items(layout: Layout, data: bytes) -> Iterator[tuple[Item, int, bytes]]:
@@ -49,6 +54,8 @@ def _items(layout: Layout, data: bytes) -> Iterator[tuple[Item, int, bytes]]:
             raise DecodeError("short_message", f"{len(data)} bytes end inside the head of an item at {at}")
         head: dict[str, int] = dict(zip(layout.head, data[at : at + width], strict=True))
         item = _find(layout, head)
+        if item is None and not any(data[at:]):
+            return  # filled up with zeros
         if item is None and "length" not in head:
             if layout.unknown == "stop":
                 return
