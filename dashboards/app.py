@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from dashboards import shell, viewer, wall
 from dashboards.context import use
 from dashboards.guard import Guard, policy
+from dashboards.packed import Packed
 from dashboards.routes import router
 from ioc import plugins
 from ioc.language import words
@@ -61,6 +62,7 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
     _register_pages()
     app.layout = shell.layout
     language = context.folder.city.languages[0]
+    server.add_middleware(Packed)
     server.add_middleware(Guard, keys=context.keys, language=language, csp=lambda: _csp(app),
                           proxied=context.settings.auth == "proxy")  # fmt: skip
     return server

@@ -98,19 +98,28 @@ async def _one(alarm: str) -> Component:
 
 
 def _what(row: dict[str, Any]) -> Component:
-    seen = f"{parts.reading(row, 'value_now')} · {word('sensor.ago', age=parts.ago(row['value_at']))}"
     pairs: list[tuple[str, Any]] = [
         (word("col.priority"), parts.priority(row["priority"])),
         (word("col.state"), html.Span(actions.state(row), id="alarm-state")),
-        (word("alarm.value"), parts.reading(row)),
-        (word("alarm.now"), seen if row["value_at"] else "–"),
-        (word("alarm.peak"), parts.reading(row, "peak")),
-        (word("alarm.level"), parts.reading(row, "threshold")),
+        *_figures(row),
         (word("col.opened"), parts.when(row["opened_at"], seconds=True)),
         (word("alarm.cleared"), parts.when(row["cleared_at"], seconds=True)),
         (word("alarm.closed"), parts.when(row["closed_at"], seconds=True)),
     ]  # fmt: skip
     return parts.panel(word("alarm.what"), parts.facts(pairs))
+
+
+def _figures(row: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Values and level of what is measured; of silence, how long it may last."""
+    if row["rule_kind"] == "silence":
+        return [(word("alarm.level"), parts.age(row["threshold"]))] if row["threshold"] else []
+    seen = f"{parts.reading(row, 'value_now')} · {word('sensor.ago', age=parts.ago(row['value_at']))}"
+    return [
+        (word("alarm.value"), parts.reading(row)),
+        (word("alarm.now"), seen if row["value_at"] else "–"),
+        (word("alarm.peak"), parts.reading(row, "peak")),
+        (word("alarm.level"), parts.reading(row, "threshold")),
+    ]
 
 
 def _do(row: dict[str, Any]) -> Component:

@@ -55,7 +55,7 @@ async def _all() -> Component:
 def _unclaimed(rows: list[dict[str, Any]]) -> list[Component]:
     """Where to go with messages that no feed claims."""
     count = sum(row["received"] for row in rows if row["key"] == "unclaimed")
-    said = [word("feeds.unclaimed", n=number(count)), " ", parts.link(word("feeds.connect"), "/new-feeds")]
+    said: list[Any] = [word("feeds.unclaimed", n=number(count)), " ", parts.link(word("feeds.connect"), "/new-feeds")]
     return [html.P(said, id="unclaimed", className="box panel")] if count else []
 
 

@@ -72,6 +72,7 @@ def _values(series: list[dict[str, Any]]) -> list[Component]:
             [
                 html.Span(text(row["name"], row["metric"]), className="label"),
                 html.B(_said(row), className="num"),
+                *([html.Span(f"i {word('state.5')}", className="noted")] if _noteworthy(row) else []),
                 html.Small(word("sensor.ago", age=parts.ago(row["time"])) if row["time"] else word("figure.none")),
                 *(html.Span(f"× {parts.code('fault', f['kind'])}", className="fault", title=f["detail"])
                   for f in row["faults"]),
@@ -80,6 +81,12 @@ def _values(series: list[dict[str, Any]]) -> list[Component]:
         )
         for row in series
     ]  # fmt: skip
+
+
+def _noteworthy(row: dict[str, Any]) -> bool:
+    """Above a step of its metric: why the point looks as it does."""
+    steps = row["settings"].get("steps") or []
+    return row["value"] is not None and any(row["value"] >= level and severity > 0 for level, severity in steps)
 
 
 def _said(row: dict[str, Any]) -> str:

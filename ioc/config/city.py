@@ -16,7 +16,7 @@ class MapView(Model):
     center: tuple[float, float]
     zoom: float = 10.0
     bounds: tuple[float, float, float, float] | None = None
-    basemap: str | None = None  # a PMTiles or GeoJSON file in the folder, drawn under everything
+    basemap: str | None = None  # a GeoJSON file in the folder, drawn under everything
 
 
 class Domain(Model):

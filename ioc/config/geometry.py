@@ -37,6 +37,9 @@ def _view(found: Reading, city: CityFolder) -> Iterator[Fault]:
         yield found.fault("city", "", ("map", "center"), "is outside the bounds", "it is [lon, lat]")
     if view.basemap and not (city.path / view.basemap).is_file():
         yield found.fault("city", "", ("map", "basemap"), f"there is no file {view.basemap!r} in the folder")
+    elif view.basemap and not view.basemap.endswith((".geojson", ".json")):
+        hint = "convert it: ogr2ogr basemap.geojson FILE"
+        yield found.fault("city", "", ("map", "basemap"), f"{view.basemap!r} is not GeoJSON", hint)
 
 
 def _areas(city: CityFolder) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import urllib.parse
 
 import pytest
@@ -144,3 +145,23 @@ def test_a_session_ends_and_a_changed_password_ends_it_too():
     assert not keys.session_holds(token, now=13 * 3600)
     assert not Keys(SECRET, "two").session_holds(token, now=3600)
     assert not keys.session_holds("", now=0)
+
+
+def test_scripts_come_packed_and_are_kept_for_a_year_where_their_address_changes_with_them(screens):
+    page = screens.get("/")[2].decode()
+    plotly = next(
+        (part.split('"')[0] for part in page.split('src="') if "plotly" in part[:120]),
+        "/_dash-component-suites/plotly/package_data/plotly.min.js",
+    )
+    for path in ("/assets/00-maplibre-gl.js?b=1", plotly):
+        status, headers, packed = screens.get(path, Accept_Encoding="gzip")
+        assert (status, headers["content-encoding"], headers["vary"]) == (200, "gzip", "Accept-Encoding")
+        assert "content-security-policy" in headers
+        plain = screens.get(path, Accept_Encoding="identity")
+        assert plain[1]["content-encoding"] is None
+        assert gzip.decompress(packed) == plain[2]
+        assert len(packed) < 0.4 * len(plain[2])
+        assert screens.get(path, If_None_Match=headers["etag"])[0] == 304
+    assert "immutable" in screens.get("/assets/00-maplibre-gl.js?b=1")[1]["cache-control"]
+    assert screens.get("/assets/00-maplibre-gl.js")[1]["cache-control"] == "no-cache"
+    assert screens.get("/assets/nothing.js")[0] == 404
