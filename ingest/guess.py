@@ -28,13 +28,35 @@ _SUFFIXES = {
     "ma": "mA", "kmh": "km/h", "kph": "km/h", "mph": "mph", "ms": "m/s", "pct": "%", "percent": "%", "ppm": "ppm",
     "ppb": "ppb", "ugm3": "µg/m3", "mgm3": "mg/m3", "kw": "kW", "w": "W", "kwh": "kWh", "wh": "Wh", "gl": "g/l",
     "mgl": "mg/l", "psu": "psu", "uscm": "µS/cm", "mscm": "mS/cm", "dba": "dBA", "lux": "lx", "ntu": "NTU",
-    "m3s": "m³/s", "m3h": "m³/h", "ls": "L/s",
+    "m3s": "m³/s", "m3h": "m³/h", "ls": "L/s", "lps": "L/s", "lmin": "L/min", "lpm": "L/min", "gpm": "gal/min",
+    "psi": "psi", "in": "in", "inch": "in", "ft": "ft", "kn": "knot", "knots": "knot", "kt": "knot", "kts": "knot",
+    "mmhg": "mmHg", "inhg": "inHg", "dsm": "dS/m", "sm": "S/m", "ppt": "‰", "wm2": "W/m2", "mmh": "mm/h", "deg": "°",
+    "dbm": "dBm", "db": "dB", "hz": "Hz", "m3": "m³", "gal": "gal", "l": "L", "a": "A", "%": "%", "rh": "%",
 }  # fmt: skip
+_SHORT = frozenset({"in", "l", "a", "m", "k", "v", "w", "c", "f", "ms", "sm", "rh"})  # units only behind a known word
+SENTINELS = (
+    -99,
+    -99.9,
+    -199,
+    -200,
+    -255,
+    -999,
+    -999.9,
+    -9999,
+    -99999,
+    -32768,
+    32767,
+    65535,
+    9999,
+    99999,
+    0x7FFFFFFF,
+    0xFFFFFFFF,
+)
 SWITCH = {
     "on": 1.0, "off": 0.0, "open": 1.0, "opened": 1.0, "closed": 0.0, "close": 0.0, "running": 1.0,
     "stopped": 0.0, "run": 1.0, "stop": 0.0, "ok": 0.0, "normal": 0.0, "alarm": 1.0, "fault": 1.0, "yes": 1.0,
     "no": 0.0, "bật": 1.0, "tắt": 0.0, "mở": 1.0, "đóng": 0.0, "wet": 1.0, "dry": 0.0, "free": 0.0,
-    "occupied": 1.0,
+    "occupied": 1.0, "ein": 1.0, "aus": 0.0, "auf": 1.0, "zu": 0.0, "true": 1.0, "false": 0.0,
 }  # fmt: skip
 
 
@@ -96,12 +118,17 @@ def time_format(values: Sequence[Any], zone: str) -> Guess | None:
 
 def metric(name: str, values: Sequence[Any], unit: str, metrics: Mapping[str, Metric]) -> Guess:
     """The metric of a field, one of the city's where possible, and the unit its values seem to be in."""
-    word, suffix = word_of(name)
+    word, suffix, whole = _parted(name)
     ours = _ours(name, word, metrics)
+    if ours and (other := _fitting(ours, word, unit or suffix, metrics)) != ours:
+        if not other:
+            said = f"{unit or suffix!r} cannot become {metrics[ours].unit!r} of {ours}: kept apart"
+            return Guess(key_name(name), unit or suffix, 0.4, f"{name!r} is new; {said}")
+        ours = other
     key = ours or word or key_name(name)
     numbers = [n for v in values if (n := number(v)) is not None]
     said, sure, why = _unit(word, unit or suffix, numbers, metrics.get(key))
-    base = 0.95 if ours and word else 0.9 if ours else 0.7 if word else 0.35
+    base = (0.95 if ours and word else 0.9 if ours else 0.7 if word else 0.35) * (1.0 if whole else 0.75)
     named = (
         f"{name!r} is {key} of metrics.toml" if ours else f"{name!r} sounds like {key}" if word else f"{name!r} is new"
     )
@@ -110,17 +137,42 @@ def metric(name: str, values: Sequence[Any], unit: str, metrics: Mapping[str, Me
 
 def word_of(name: str) -> tuple[str, str]:
     """(metric of words.toml, unit of the name's ending)."""
+    word, unit, _ = _parted(name)
+    return word, unit
+
+
+def _parted(name: str) -> tuple[str, str, bool]:
+    """(metric of words.toml, unit of the name's ending, whether the metric is the whole of the name)."""
     last = name.rsplit(".", 1)[-1]
     for spelling in (name, last):  # PM2.5 is a name, node.temperature ends in one
         if found := _synonyms().get(plain_name(spelling)):
-            return found, ""
-    head, _, tail = key_name(last).rpartition("_")
-    if head and tail in _SUFFIXES and (found := _synonyms().get(plain_name(head))):
-        return found, _SUFFIXES[tail]
-    parts = key_name(last).split("_")
+            return found, "", True
+    head, unit = _ending(last)
+    if found := _synonyms().get(plain_name(head)):
+        return found, unit, True
+    parts = key_name(head).split("_")
     runs = ("".join(parts[at : at + size]) for size in (2, 1) for at in range(len(parts)))
     inner = next((found for run in runs if len(run) > 2 and (found := _synonyms().get(run))), "")
-    return inner, _SUFFIXES.get(parts[-1], "") if len(parts) > 1 else ""
+    if not inner and plain_name(unit) in _SHORT:
+        return "", "", False
+    return inner, unit, False
+
+
+def _ending(name: str) -> tuple[str, str]:
+    """(the rest, unit): 'flow_l_s' -> ('flow', 'L/s'), 'WL (cm)' -> ('WL', 'cm')."""
+    pieces = [piece for piece in re.split(r"[\s_./()\[\]-]+", name) if piece]
+    for size in (3, 2, 1):
+        tail = "".join(pieces[-size:])
+        if len(pieces) > size and (unit := _SUFFIXES.get(plain_name(tail) or tail)):
+            return "_".join(pieces[:-size]), unit
+    return name, ""
+
+
+def _fitting(ours: str, word: str, unit: str, metrics: Mapping[str, Metric]) -> str:
+    """The city's metric that the unit can become: ours, another with the same word in its name, "" where none."""
+    if not unit or not metrics[ours].unit or _fits(unit, metrics[ours].unit):
+        return ours
+    return next((k for k, about in metrics.items() if word and word in k and _fits(unit, about.unit)), "")
 
 
 def _ours(name: str, word: str, metrics: Mapping[str, Metric]) -> str:
@@ -141,7 +193,8 @@ def _unit(word: str, said: str, numbers: list[float], ours: Metric | None) -> tu
     if not numbers:
         return "", 0.8, ""
     low, high = min(numbers), max(numbers)
-    likely = [unit for unit, (least, most) in candidates.items() if least <= low and high <= most]
+    likely = [unit for unit, (least, most) in candidates.items()
+              if least <= low and high <= most and (not target or _fits(unit, target))]  # fmt: skip
     if not likely:
         return "", 0.4 if candidates else 1.0, f"{low:g} to {high:g} is unusual for it" if candidates else ""
     chosen = likely[0]
@@ -167,7 +220,8 @@ def _fits(one: str, other: str) -> bool:
 
 def usual_unit(key: str) -> str:
     """What words.toml measures it in; "" where it does not know."""
-    return next(iter(_words()["metric"].get(word_of(key)[0], {}).get("units", {})), "")
+    word, unit = word_of(key)
+    return unit or next(iter(_words()["metric"].get(word, {}).get("units", {})), "")
 
 
 def states(values: Sequence[Any]) -> dict[str, float] | None:
@@ -178,6 +232,18 @@ def states(values: Sequence[Any]) -> dict[str, float] | None:
     if all(text in SWITCH for text in texts):
         return {text: SWITCH[text] for text in texts}
     return {text: float(number) for number, text in enumerate(texts)}
+
+
+def sentinels(values: Sequence[Any]) -> set[float]:
+    """Numbers among these that stand for "no value": usual ones, and far from all others."""
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    found = {float(v) for v in numbers if v in SENTINELS}
+    rest = [v for v in numbers if v not in found]
+    if not rest:
+        return set()
+    low, high = min(rest), max(rest)
+    reach = max(abs(low), abs(high), 10.0)
+    return {v for v in found if (v < 0 <= low) or v < low - 3 * reach or v > high + 3 * reach}
 
 
 def coordinates(lat: Sequence[Any], lon: Sequence[Any]) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ingest import guess
+from ingest import guess, times
 from ingest.formats._values import number_or_text, place_of
 from ingest.record_guess import fields_of, items_at, last_key, shape_of
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from ingest.guess import Guess
     from ingest.record_guess import Shape
     from ioc.config.metrics import Metric
+
+_CLOCK = re.compile(r"[0-2]?\d:[0-5]\d(:[0-5]\d)?([.,]\d+)?( ?[AaPp][Mm])?")
+_EPOCHS = (times.micros(times.EPOCH.replace(year=2015)), times.micros(times.EPOCH.replace(year=2040)))
 
 
 class Reason(NamedTuple):
@@ -30,6 +34,7 @@ class Mapped(NamedTuple):
 
     options: dict[str, Any]
     reasons: list[Reason]
+    sentinels: list[float]
 
     @property
     def named(self) -> bool:
@@ -50,15 +55,44 @@ def mapped(data: Sequence[Any], metrics: Mapping[str, Metric], zone: str) -> Map
     options: dict[str, Any] = {"records": shape.records} if shape.records else {}
     if shape.records:
         reasons.append(Reason("records", shape.records, 0.9, f"{len(shape.rows)} records are there"))
+    none = _sentinels(fields, reasons)
     used = _roles(fields, around, shape, zone, options, reasons)
     if shape.array is not None:
         _named_values(shape, zone, options, reasons)
     elif shape.each is not None:
-        options["values_from"] = {"path": "", **shape.each}
+        options["values_from"] = shape.each
         reasons.append(Reason("values_from", "every key", 0.8, "each key holds an object with a value"))
     else:
-        _values({p: v for p, v in fields.items() if p not in used}, metrics, options, reasons)
-    return Mapped(options, reasons)
+        _values({p: _real(v, none) for p, v in fields.items() if p not in used}, metrics, options, reasons)
+        if options.get("kind") == "positions":
+            _motion(options)
+    return Mapped(options, reasons, sorted(none))
+
+
+def _sentinels(fields: dict[str, list[Any]], reasons: list[Reason]) -> set[float]:
+    """Numbers that stand for "no value" in some field, and are a value in none."""
+    found = {path: guess.sentinels(values) for path, values in fields.items()}
+    real = {v for path, values in fields.items() for v in values if isinstance(v, int | float) and v not in found[path]}
+    none = set().union(*found.values()) - real
+    if none:
+        where = ", ".join(sorted(last_key(path) for path, values in found.items() if values & none))
+        reasons.append(Reason("sentinels", str(sorted(none)), 0.8, f"far from all other values of {where}"))
+    return none
+
+
+def _real(values: list[Any], none: set[float]) -> list[Any]:
+    return [v for v in values if not (isinstance(v, int | float) and v in none)]
+
+
+def _motion(options: dict[str, Any]) -> None:
+    """Speed and heading belong to the position."""
+    for name, value in list(options["values"].items()):
+        path = value if isinstance(value, str) else value["path"]
+        if name == "speed":
+            unit = guess.word_of(last_key(path))[1]
+            options["speed"] = {"path": path, "unit": unit} if unit else path
+        elif guess.is_role(last_key(path), "heading"):
+            options["heading"] = options["values"].pop(name)
 
 
 def _roles(
@@ -71,10 +105,13 @@ def _roles(
     if shape.keyed:
         options["sensor"] = "~"
         reasons.append(Reason("sensor", "~", 0.85, "the key above each record"))
-    elif path := _best(everything, "id", _is_id):
+    elif path := _best(everything, "id", _is_id) or _like_an_id(fields, shape):
         options["sensor"] = path
         used.add(path)
-        reasons.append(Reason("sensor", path, 0.9, f"{len(set(map(str, everything[path])))} different ids"))
+        sure = 0.9 if guess.is_role(last_key(path), "id") else 0.6
+        reasons.append(Reason("sensor", path, sure, f"{len(set(map(str, everything[path])))} different ids"))
+    elif shape.records:
+        reasons.append(Reason("sensor", "none", 0.1, "NO ID WAS FOUND: all records of a message would be one sensor"))
     _time(everything, zone, options, used, reasons)
     if path := _best({p: v for p, v in everything.items() if p not in used}, "name", _is_text):
         options["sensor_name"] = path
@@ -94,6 +131,17 @@ def _is_id(values: list[Any]) -> bool:
     return all(isinstance(v, str | int) and not isinstance(v, bool) and 0 < len(str(v)) <= 100 for v in values)
 
 
+def _like_an_id(fields: dict[str, list[Any]], shape: Shape) -> str | None:
+    """Where a message holds several records: a field named like lotId or pump_no, or words that never repeat in one."""
+    if not shape.records:
+        return None
+    each = max(1, len(shape.rows) // max(1, len(shape.outer)))  # records a message
+    whole = {p: v for p, v in fields.items() if len(v) == len(shape.rows) and _is_id(v)}
+    named = (p for p in whole if re.search(r"([a-z]I[Dd]|_(id|no|nr|code|key))$", last_key(p)))
+    words = (p for p, v in whole.items() if _is_text(v) and len(set(v[:each])) == len(v[:each]) and len(set(v)) <= each)
+    return next(named, None) or next(words, None)
+
+
 def _is_text(values: list[Any]) -> bool:
     return all(isinstance(v, str) and isinstance(number_or_text(v), str) for v in values)
 
@@ -104,20 +152,44 @@ def _time(
     named = [p for p in everything if guess.is_role(last_key(p), "time")]
     for path in sorted(named, key=lambda p: (p.startswith("^"), p.count("."))):
         if found := guess.time_format(everything[path], zone):
-            options["time"] = path
+            clock = _clock(everything, path)
+            options["time"] = [path, clock] if clock else path
             if found.what != "auto":
                 options["time_format"] = found.what
-            used.update(named)
+            used.update(named, [clock] if clock else ())
             reasons.append(Reason("time", path, round(0.95 * found.sure, 2), found.why))
             return
     for path, values in everything.items():
-        texts = path not in used and all(isinstance(v, str) and len(v) > 9 for v in values)
-        if texts and (found := guess.time_format(values, zone)):
+        likely = path not in used and (all(isinstance(v, str) and len(v) > 9 for v in values) or _is_epoch(values))
+        if likely and (found := guess.time_format(values, zone)):
             options["time"] = path
+            if found.what != "auto":
+                options["time_format"] = found.what
             used.add(path)
             reasons.append(Reason("time", path, round(0.7 * found.sure, 2), f"no usual name, but {found.why}"))
             return
     reasons.append(Reason("time", "arrival", 0.5, "no time was found: the arrival is taken"))
+
+
+def _clock(everything: dict[str, list[Any]], date: str) -> str | None:
+    """The field with the time of day that goes with a date of ten characters or less."""
+    if not all(isinstance(v, str) and len(v) <= 10 and ":" not in v for v in everything[date]):
+        return None
+    clocks = (p for p, values in everything.items() if p != date and all(_CLOCK.fullmatch(str(v)) for v in values))
+    return next(clocks, None)
+
+
+def _is_epoch(values: list[Any]) -> bool:
+    """Whole seconds or finer since 1970, all within a few years: 2015 to 2040."""
+    whole = [v for v in values if isinstance(v, int) and not isinstance(v, bool) and v > 1_000_000_000]
+    return bool(values) and len(whole) == len(values) and all(_EPOCHS[0] < _scaled(v) < _EPOCHS[1] for v in whole)
+
+
+def _scaled(value: int) -> int:
+    try:
+        return times.scaled(value)
+    except ValueError:
+        return 0
 
 
 def _place(everything: dict[str, list[Any]], options: dict[str, Any], used: set[str], reasons: list[Reason]) -> None:

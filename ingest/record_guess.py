@@ -33,7 +33,9 @@ def shape_of(data: Sequence[Any]) -> Shape:
     first: Any = next((d for d in data if d), {})
     if isinstance(first, list):
         rows = [item for d in data if isinstance(d, list) for item in d]
-        return Shape("", rows, None) if not (found := _array(rows)) else Shape("", list(data), {"items": "", **found})
+        if found := _array(rows):
+            return Shape("", list(data), {"items": "", **found})
+        return Shape("[]", rows, outer=[{} for _ in data])
     path = next((p for p, v in _lists(first) if all(isinstance(i, dict) for i in v)), None)
     if path is not None:
         items = [item for d in data for item in items_at(d, path) if isinstance(item, dict)]
@@ -45,19 +47,28 @@ def shape_of(data: Sequence[Any]) -> Shape:
 
 def _of_objects(first: Any, data: Sequence[Any]) -> Shape:
     """Objects under keys: named values {"temp": {"value": 3}}, or sensors {"tank-1": {"level": 3, ..}}."""
+    if (each := next(_named_objects(first), None)) is not None:
+        return Shape("", list(data), None, each)
     inner = [v for v in first.values() if isinstance(v, dict)] if isinstance(first, dict) else []
     if len(inner) < 2:
         return Shape("", list(data))
     common = set(inner[0]).intersection(*map(set, inner[1:]))
-    value = next((k for k in common if guess.is_role(k, "value")), None)
-    if value is not None:
-        each = {"value": value}
-        each |= {"unit": u} if (u := next((k for k in common if guess.is_role(k, "unit")), None)) else {}
-        each |= {"time": t} if (t := next((k for k in common if guess.is_role(k, "time")), None)) else {}
-        return Shape("", list(data), None, each)
     if len(common) >= 2 and len(inner) == len(first):
         return Shape("*", [v for d in data for v in d.values() if isinstance(v, dict)], outer=list(data), keyed=True)
     return Shape("", list(data))
+
+
+def _named_objects(data: Any, path: str = "", depth: int = 0) -> Iterator[dict[str, str]]:
+    """Objects of objects that each hold a value, with the names of value, unit and time: `values_from` of a mapping."""
+    inner = [v for v in data.values() if isinstance(v, dict)] if isinstance(data, dict) and depth < 4 else []
+    common = sorted(set(inner[0]).intersection(*inner[1:])) if inner else []
+    value = next((k for k in common if guess.is_role(k, "value")), None)
+    if value is not None and (len(inner) > 1 or len(inner) == len(data)):
+        roles = {role: next((k for k in common if guess.is_role(k, role)), None) for role in ("unit", "time")}
+        yield {"path": path, "value": value, **{role: key for role, key in roles.items() if key}}
+        return
+    for key, held in data.items() if isinstance(data, dict) and depth < 4 else ():
+        yield from _named_objects(held, f"{path}.{quoted(key)}" if path else quoted(key), depth + 1)
 
 
 def _lists(data: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, list[Any]]]:

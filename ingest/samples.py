@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import gzip
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST = 64 << 20  # bytes of a sample file, unpacked
+_STAMP = re.compile(rb"^\d{4}-\d\d-\d\dT\S+ ")  # what mosquitto_sub -F '%I %t %p' puts in front
 _WHOLE = (".csv", ".xml", ".cap", ".bin", ".pb", ".cbor")  # files that are one payload whatever they hold
 
 
@@ -42,24 +45,35 @@ def read(file: Path, topic: str = "") -> list[Sample]:
         raise IocError(f"{file} cannot be read: {error}") from error
     if len(data) > LARGEST:
         raise IocError(f"{file} is larger than {LARGEST >> 20} MiB: cut it to a sample")
+    if not data.strip():
+        raise IocError(f"{file} is empty: nothing to look at")
     name = file.name.removesuffix(".gz")
     if name.endswith(_WHOLE) or b"\0" in data[:1000]:
         return [Sample(topic, data)]
-    return list(_lines(data, topic)) or [Sample(topic, data)]
+    try:
+        return list(_lines(data, topic)) or [Sample(topic, data)]
+    except ValueError as error:
+        raise IocError(f"{file}: {error}") from error
 
 
 def _lines(data: bytes, topic: str) -> Iterator[Sample]:
-    lines = [line for line in data.splitlines() if line.strip()]
+    lines = [line for line in data.removeprefix(codecs.BOM_UTF8).splitlines() if line.strip()]
+    whole = _json(data)
+    if isinstance(whole, list) and whole and all(isinstance(m, dict) and _is_message(m) for m in whole):
+        yield from (_message(m, topic) for m in whole)
+        return
     parsed = [_json(line) for line in lines]
+    if any(isinstance(p, dict) and _is_message(p) for p in parsed) and None in parsed:
+        raise ValueError(f"line {parsed.index(None) + 1} is no JSON, while others are messages: mend it or cut it out")
     if lines and all(isinstance(p, dict) and _is_message(p) for p in parsed):
         yield from (_message(p, topic) for p in parsed)
-    elif _json(data) is not None:
+    elif whole is not None:
         yield Sample(topic, data)
     elif lines and all(p is not None for p in parsed):
         yield from (Sample(topic, line) for line in lines)
     elif lines and all(_spoken(line) for line in lines):
         for line in lines:
-            said, _, payload = line.partition(b" ")
+            said, _, payload = _STAMP.sub(b"", line, count=1).partition(b" ")
             yield Sample(said.decode(errors="replace"), payload)
 
 
@@ -75,7 +89,7 @@ def _is_message(said: dict[str, Any]) -> bool:
 
 
 def _spoken(line: bytes) -> bool:
-    head, _, rest = line.partition(b" ")
+    head, _, rest = _STAMP.sub(b"", line, count=1).partition(b" ")
     return bool(rest) and b"/" in head and not set(head) & set(b'{}"<>,=')
 
 

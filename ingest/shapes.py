@@ -7,10 +7,10 @@ from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
 from ingest import guess, topics
+from ingest.formats._read import json_data, text_of
 from ioc import plugins
+from ioc.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -91,18 +91,20 @@ def _recognised(sample: Sample) -> tuple[str, float]:
 
 def _json(payload: bytes) -> Any:
     try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError:
+        return json_data(payload)
+    except DecodeError:
         return None
 
 
 def _plain(payload: bytes) -> str:
-    text = payload.decode("utf-8", "replace")
+    text = text_of(payload)
     if len(text) <= 60 and "\n" not in text.strip() and text.strip() and text.isprintable():
         return "csv" if text.count(",") > 1 or text.count(";") > 0 else "value"
     lines = text.strip().splitlines()
-    rows = [line.count(mark) for mark in ",;\t" for line in lines[:5] if line.count(mark)]
-    return "csv" if rows and len(lines) > 1 and len(set(rows)) == 1 else ""
+    if text.lstrip()[:1] in ("{", "[", "<"):
+        return ""
+    rows = [{line.count(mark) for line in lines[:5]} for mark in ",;\t"]
+    return "csv" if len(lines) > 1 and any(len(counts) == 1 and counts != {0} for counts in rows) else ""
 
 
 def _alike(kind: str, members: list[tuple[Sample, float, Any]]) -> list[Group]:
@@ -201,7 +203,7 @@ def _metric_column(group: Group, columns: list[tuple[str, ...]], varying: list[i
 
 
 def _share_of_words(names: set[str]) -> float:
-    return sum(bool(guess.word_of(name)[0]) for name in names) / len(names)
+    return sum(len(name) > 2 and bool(guess.word_of(name)[0]) for name in names) / len(names)  # p1 is also a pump
 
 
 def _single(columns: list[tuple[str, ...]], metric_at: int | None) -> list[int]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest import feed_text, guess, mapping_guess, shapes
 from ingest.check import check
-from ingest.formats._values import number
+from ingest.formats._read import text_of
+from ingest.formats._values import number, number_or_text
 from ingest.mapping_guess import Reason
 from ioc.config.feeds import Feed
 from ioc.errors import ConfigError
@@ -79,13 +80,22 @@ def _declared(group: Group, folder: CityFolder) -> tuple[dict[str, Any], list[Re
     if group.format == "json":
         made = mapping_guess.mapped(group.data, folder.metrics, folder.city.zone)
         pattern = shapes.pattern(group, named=made.named)
-        return _feed(pattern, "json", made.options), list(made.reasons), pattern
+        none = {"sentinels": made.sentinels} if made.sentinels else {}
+        return {**_feed(pattern, "json", made.options), **none}, list(made.reasons), pattern
     pattern = shapes.pattern(group, named=group.format not in ("value", "csv", ""))
     if group.format == "value":
         options = {"metric": pattern.metric} if pattern.metric else {}
-        return _feed(pattern, "value", options), [Reason("format", "value", 0.8, "a bare value a message")], pattern
+        words = [text for s in group.samples if isinstance(text := number_or_text(text_of(s.payload)), str)]
+        states = guess.states(words) if words else None
+        reasons = [Reason("format", "value", 0.8, "a bare value a message")]
+        if states:
+            sure = 0.8 if all(word in guess.SWITCH for word in states) else 0.4
+            reasons.append(
+                Reason("states", ", ".join(states), sure, "words as numbers: correct them where they mean else")
+            )
+        return {**_feed(pattern, "value", options), **({"states": states} if states else {})}, reasons, pattern
     if group.format == "csv":
-        options, reasons = _csv(group.samples[0])
+        options, reasons = _csv(group.samples[0], folder.city.zone)
         pattern = shapes.pattern(group, named="sensor" in options)
         return _feed(pattern, "csv", options), reasons, pattern
     if group.format:
@@ -107,9 +117,9 @@ def _feed(pattern: Pattern, format_: str, options: dict[str, Any]) -> dict[str, 
     return feed | ({"options": options} if options else {})
 
 
-def _csv(sample: Sample) -> tuple[dict[str, Any], list[Reason]]:
+def _csv(sample: Sample, zone: str) -> tuple[dict[str, Any], list[Reason]]:
     """Options from the header, where there is one."""
-    lines = sample.payload.decode("utf-8", "replace").splitlines()
+    lines = text_of(sample.payload).splitlines()
     mark = max(";\t,", key=lines[0].count)
     first, *rows = list(csv.reader(lines[:50], delimiter=mark))
     header = not any(number(cell) is not None for cell in first)
@@ -119,7 +129,7 @@ def _csv(sample: Sample) -> tuple[dict[str, Any], list[Reason]]:
     columns = list(zip(*([r for r in rows if len(r) == len(names)] if header else [first, *rows]), strict=False))
     for name, values in zip(names, columns, strict=False):
         role = next((r for r in ("time", "id", "lat", "lon") if guess.is_role(name, r)), None)
-        if role == "time" and (found := guess.time_format(values, "UTC")):
+        if role == "time" and (found := guess.time_format(values, zone)):
             options |= {"time": name} | ({} if found.what == "auto" else {"time_format": found.what})
             reasons.append(Reason("time", name, found.sure, found.why))
         elif role in ("id", "lat", "lon"):

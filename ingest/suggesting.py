@@ -26,7 +26,7 @@ def command(args: argparse.Namespace, settings: Settings) -> int:
     folder = folders.load(args.city) if args.city else bare_folder()
     if args.file is None and not args.listen:
         raise IocError("name a file of messages, or --listen SECONDS")
-    found = samples.read(args.file, args.topic) if args.file else listen(settings, args.topic or "#", args.listen)
+    found = _read(args) if args.file else listen(settings, args.topic or "#", args.listen)
     if not found:
         raise IocError("not one message came")
     proposals = suggest(found, folder, time.time_ns() // 1000)
@@ -36,6 +36,16 @@ def command(args: argparse.Namespace, settings: Settings) -> int:
             _save(proposal, args)
     print(f"{len(found)} messages, {len(proposals)} proposals")
     return 0
+
+
+def _read(args: argparse.Namespace) -> list[Sample]:
+    """The file's messages. A file that names no topic gets one of its own: "#" would take what no feed claims."""
+    found = samples.read(args.file, args.topic)
+    if any(sample.topic for sample in found):
+        return found
+    topic = f"samples/{args.file.name.split('.')[0]}"
+    print(f"{args.file.name} names no topic: write the feed's own in place of {topic!r}, or give --topic\n")
+    return [sample._replace(topic=topic) for sample in found]
 
 
 def listen(settings: Settings, topic: str, seconds: float) -> list[Sample]:

@@ -59,7 +59,7 @@ _SYMBOLS = {
     "sec": "s", "secs": "s", "beat/min": "1/min", "l": "L", "lux": "lx", "cfs": "foot**3/s", "inch": "in",
     "inches": "in", '"': "in", "Watt": "W", "watts": "W", "Volt": "V", "volts": "V", "Bspl": "B", "GB": "gigabyte",
     "KiB": "kibibyte", "MB": "megabyte", "B": "byte", "meters": "m", "metres": "m", "uSv/h": "µSv/h", "T": "tesla",
-    "masl": "m", "m asl": "m", "mNAP": "m", "kg*m-2": "kg/m2", "H": "henry", "h": "hour",
+    "gpm": "gallon/min", "lpm": "L/min", "masl": "m", "m asl": "m", "mNAP": "m", "kg*m-2": "kg/m2", "H": "henry", "h": "hour",
 }  # fmt: skip
 
 # Temperatures as people write them: right only when the other side is a temperature too.
@@ -72,6 +72,7 @@ _OWN = (
 )  # fmt: skip
 # Scales whose steps are not linear, or that are mere names: they convert to themselves only.
 _OPAQUE = frozenset({"dB", "dBA", "dB(A)", "dBC", "dBm", "dBW", "dBSPL", "AQI", "IAQ", "index", "UVI"})
+_WEIGHTED = frozenset({"dBA", "dBC"})  # against a bare dB, which says no weighting, they pass as they are
 _ALIKE = {"dB(A)": "dBA", "dB(C)": "dBC", "db": "dB", "dba": "dBA", "DBA": "dBA", "DBM": "dBm", "dbm": "dBm"}
 
 
@@ -90,6 +91,9 @@ def conversion(source: str, target: str) -> Conversion:
 @lru_cache(maxsize=4096)  # payloads name units too: what strangers send must not fill the memory
 def _kept(source: str, target: str) -> Conversion | str:
     if _canonical(source) == _canonical(target):
+        return SAME
+    sides = {_canonical(source), _canonical(target)}
+    if "dB" in sides and sides & _WEIGHTED:
         return SAME
     for name in (source, target):
         if _canonical(name) in _OPAQUE:

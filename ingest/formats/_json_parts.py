@@ -88,7 +88,7 @@ def valued(value: str | Value) -> tuple[Get, str | None]:
     get = scoped(declared.path)
     if not declared.altered:
         return get, declared.unit
-    states, factor, offset = declared.states, declared.factor, declared.offset
+    states, factor, offset = {_state(k): v for k, v in declared.states.items()}, declared.factor, declared.offset
 
     def read(scope: Scope) -> Any:
         said = get(scope)
@@ -101,7 +101,7 @@ def valued(value: str | Value) -> tuple[Get, str | None]:
 
 
 def _state(said: Any) -> str:
-    return str(said).lower() if isinstance(said, bool) else str(said)
+    return str(said).strip().casefold()
 
 
 def leaves(declared: str | ValuesFrom, sensor: Get, time: Get, when: Reader, *, comma: bool) -> Any:
