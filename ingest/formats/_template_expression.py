@@ -36,14 +36,17 @@ def expression(text: str) -> Eval:
 
 
 def _tokens(text: str) -> list[_Token]:
-    found, at = [], 0
+    found: list[_Token] = []
+    at = 0
     text = text.strip()
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
             raise TemplateError(f"unexpected {text[at : at + 10]!r}")
         digits, quoted, name, sign = match.groups()
-        if digits is not None:
+        if digits is not None and digits[0] == "." and match.start(1) == at and found and _reachable(found[-1]):
+            found += [_Token("sign", "."), _Token("number", int(digits[1:30]))]  # list.0
+        elif digits is not None:
             found.append(_Token("number", float(digits) if not digits.isdigit() else int(digits[:30])))
         elif quoted is not None:
             found.append(_Token("text", re.sub(r"\\(.)", r"\1", quoted[1:-1])))
@@ -51,6 +54,11 @@ def _tokens(text: str) -> list[_Token]:
             found.append(_Token("name", name) if name is not None else _Token("sign", sign))
         at = match.end()
     return [*found, _Token("end", None)]
+
+
+def _reachable(token: _Token) -> bool:
+    """Whether what follows at once may be a part of it."""
+    return token.kind in ("name", "number") or token.value in (")", "]")
 
 
 class _Parser:
@@ -108,14 +116,17 @@ class _Parser:
         return (lambda s: words.truthy(inner(s)) is (count % 2 == 0)) if count else inner
 
     def compared(self) -> Eval:
-        left = self.joined()
+        left = middle = self.joined()
+        chained = False
         while True:
             if self.take("is"):
                 wanted = not self.take("not")
                 left = _tested(left, str(self.now.value), wanted=wanted)
                 self.at += 1
             elif sign := self.take("==", "!=", "<=", ">=", "<", ">", "in"):
-                left = _operation(words.COMPARE[sign], left, self.joined())
+                right = self.joined()
+                one = _operation(words.COMPARE[sign], middle, right)  # 0 < x < 9 is 0 < x and x < 9
+                left, middle, chained = (_both(left, one) if chained else one), right, True
             elif self.now.value == "not" and self.tokens[self.at + 1].value == "in":
                 self.at += 2
                 left = _operation(lambda a, b: not words.COMPARE["in"](a, b), left, self.joined())
@@ -159,6 +170,10 @@ class _Parser:
         value = self.primary()
         while True:
             if self.take("."):
+                if self.now.kind == "number":
+                    value = _item(value, _key(self.now.value))
+                    self.at += 1
+                    continue
                 if self.now.kind != "name":
                     raise TemplateError(f"a name expected, not {self.now.value!r}")
                 name = str(self.now.value)
@@ -186,6 +201,9 @@ class _Parser:
             return self.named(str(token.value))
         if token.value == "(":
             inner = self.ternary()
+            if self.take(","):
+                items = [inner, *self.listed(")")]
+                return lambda s: [item(s) for item in items]
             self.need(")")
             return inner
         if token.value == "[":
@@ -257,7 +275,7 @@ def _both(left: Eval, right: Eval) -> Eval:
     return lambda s: right(s) if words.truthy(found := left(s)) else found
 
 
-def _key(name: str) -> Eval:
+def _key(name: str | int) -> Eval:
     return lambda _scope: name
 
 

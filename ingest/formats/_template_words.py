@@ -133,6 +133,17 @@ def _is_defined(value: Any) -> Any:
     return value
 
 
+def _is_number(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and math.isfinite(float(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _join(value: Any, by: Any = "") -> str:
+    return _text(by).join(_text(v) for v in _sequence(value)[:200])[:LONGEST_TEXT]
+
+
 def _replace(value: Any, old: Any, new: Any) -> str:
     return _text(value).replace(_text(old), _text(new))[:LONGEST_TEXT] if _text(old) else _text(value)
 
@@ -174,12 +185,14 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "trim": lambda v: _text(v).strip(), "title": lambda v: _text(v).title(), "replace": _replace, "split": _split,
     "length": lambda v: len(_sequence(v)), "count": lambda v: len(_sequence(v)), "from_json": _from_json,
     "first": lambda v: item(_sequence(v), 0), "last": lambda v: item(_sequence(v), -1), "is_defined": _is_defined,
-    "min": lambda v: min(_numbers(v)), "max": lambda v: max(_numbers(v)), "sum": lambda v: sum(_numbers(v)),
+    "min": lambda v, *more: min(_numbers([v, *more] if more else v)), "join": _join, "is_number": _is_number,
+    "max": lambda v, *more: max(_numbers([v, *more] if more else v)), "capitalize": lambda v: _text(v).capitalize(),
+    "sum": lambda v: sum(_numbers(v)),
     "average": lambda v: sum(_numbers(v)) / len(_numbers(v)), "multiply": lambda v, by: _float(v) * number(by),
     "add": lambda v, by: _float(v) + number(by), "bitwise_and": _bits(operator.and_), "bitwise_or": _bits(operator.or_),
     "iif": lambda v, yes=True, no=False, *_rest: yes if truthy(v) else no, "tojson": _text, "to_json": _text,
 }  # fmt: skip
-FUNCTIONS = frozenset({"float", "int", "bool", "round", "min", "max", "average", "iif", "abs"})
+FUNCTIONS = frozenset({"float", "int", "bool", "round", "min", "max", "average", "iif", "abs", "is_number"})
 UNKNOWN_NAMES = frozenset({"states", "state_attr", "this", "entity_id", "trigger", "namespace", "loop", "self"})
 METHODS: dict[str, Callable[..., Any]] = {
     "get": lambda v, key, default=None: default if (found := item(v, key)) is UNDEFINED else found,
