@@ -86,6 +86,7 @@ def parse_feed(text: str, name: str) -> Feed:
 
     from pydantic import ValidationError
 
+    from ioc.config import report
     from ioc.config.feeds import Feed
 
     try:
@@ -93,7 +94,7 @@ def parse_feed(text: str, name: str) -> Feed:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([Fault(name, "", f"not TOML: {error}")]) from error
     except ValidationError as error:
-        raise ConfigError([Fault(name, ".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]) from error
+        raise ConfigError([report.fault(name, text, Feed, e) for e in error.errors()]) from error
 
 
 def bare_folder() -> CityFolder:

@@ -59,7 +59,8 @@ _SYMBOLS = {
     "sec": "s", "secs": "s", "beat/min": "1/min", "l": "L", "lux": "lx", "cfs": "foot**3/s", "inch": "in",
     "inches": "in", '"': "in", "Watt": "W", "watts": "W", "Volt": "V", "volts": "V", "Bspl": "B", "GB": "gigabyte",
     "KiB": "kibibyte", "MB": "megabyte", "B": "byte", "meters": "m", "metres": "m", "uSv/h": "µSv/h", "T": "tesla",
-    "gpm": "gallon/min", "lpm": "L/min", "masl": "m", "m asl": "m", "mNAP": "m", "kg*m-2": "kg/m2", "H": "henry", "h": "hour",
+    "gpm": "gallon/min", "lpm": "L/min", "masl": "m", "m asl": "m", "mNAP": "m",
+    "kg*m-2": "kg/m2", "H": "henry", "h": "hour",
 }  # fmt: skip
 
 # Temperatures as people write them: right only when the other side is a temperature too.

@@ -32,6 +32,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from ioc import plugins
+from ioc.config import report
 from ioc.records import Micros, Record
 
 Segments: TypeAlias = Mapping[str, str]  # named topic segments; "" is the whole topic, "#" what a trailing # matched
@@ -50,7 +51,7 @@ def compiled(name: str, options: Mapping[str, Any], zone: str = "UTC") -> Decode
     try:
         checked = module.Options.model_validate(_with_zone(module.Options, options, zone))
     except ValidationError as error:
-        raise ValueError("; ".join(map(_fault, error.errors()))) from error
+        raise ValueError("; ".join(_fault(module.Options, fault) for fault in error.errors())) from error
     decode: Decode = module.compile(checked)
     return decode
 
@@ -61,6 +62,7 @@ def _with_zone(model: Any, options: Mapping[str, Any], zone: str) -> dict[str, A
     return {**options, "zone": zone} if wanted else dict(options)
 
 
-def _fault(error: Any) -> str:
-    place = ".".join(str(part) for part in ("options", *error["loc"]))
-    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+def _fault(options: Any, error: Any) -> str:
+    found = report.fault("", "", options, error)
+    place = f"options.{found.place}" if found.place else "options"
+    return f"{place}: {found.what}" + (f": {found.hint}" if found.hint else "")

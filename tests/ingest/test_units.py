@@ -48,3 +48,9 @@ def test_the_same_words_are_the_same_unit_even_when_nobody_knows_them():
 def test_a_round_factor_stays_round():
     assert conversion("mg/m3", "µg/m3") == (1000.0, 0.0)
     assert conversion("km/h", "m/s")(36.0) == 10.0
+
+
+def test_a_bare_decibel_says_no_weighting():
+    assert conversion("dBA", "dB") == conversion("dB", "dBA") == (1.0, 0.0)
+    with pytest.raises(UnitError):
+        conversion("dBA", "dBC")
