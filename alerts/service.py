@@ -43,7 +43,9 @@ LATE = 4 * EVERY + timedelta(seconds=10)  # without a tick for this long the pro
 _TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0}
 _EVENTS = EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
 log = logging.getLogger(__name__)
-logging.getLogger("apscheduler").setLevel(logging.ERROR)  # neither a run nor a skipped one is news; both are counted
+logging.getLogger("apscheduler").setLevel(
+    logging.CRITICAL
+)  # what is news of a job is said by `_heard`, the rest is counted
 
 
 def run(
@@ -76,6 +78,7 @@ class Service:
         self._watch = watch.Watch(folder.path)
         self._started = datetime.now(UTC)
         self._mark = mark
+        self._away = ""  # why there is no database, as told last: once is enough
         self._problems: dict[str, str] = {}  # by job; shown until the job goes well again
         self.painter = Painter()
 
@@ -84,6 +87,7 @@ class Service:
             try:
                 url = self._settings.database_url
                 with database.translated(), database.connect(url, name="ioc alerts leader", autocommit=True) as conn:
+                    self._away = ""
                     registry.sync(conn, self.folder)
                     self._candidate(conn)
             except StoreError as error:
@@ -161,7 +165,8 @@ class Service:
             metrics.ERRORS.labels(event.job_id).inc()
             self._problems[event.job_id] = str(event.exception)
             level = logging.WARNING if isinstance(event.exception, IocError) else logging.ERROR
-            log.log(level, "%s failed: %s", event.job_id, event.exception)
+            where = None if isinstance(event.exception, IocError) else event.exception
+            log.log(level, "%s failed: %s", event.job_id, event.exception, exc_info=where)
         else:
             metrics.SKIPPED.labels(event.job_id).inc()
 
@@ -191,7 +196,9 @@ class Service:
         process.beat(conn, NAME, self._started, "refused" if why else "ok", detail)
 
     def _waiting(self, why: str) -> None:
-        log.warning("%s; trying again", why)
+        if why != self._away:
+            log.warning("%s; trying again", why)
+        self._away = why
         self._health.ready(ok=False, why=why)
         self._health.beat()
 

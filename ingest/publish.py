@@ -171,7 +171,7 @@ class Publisher:
         if client is not self._client:
             return
         was_connected = not self.why
-        if was_connected:
+        if was_connected and reason.is_failure:
             self._now(f"the connection was lost: {reason}")
         with self._room:
             if was_connected and self._open:  # a broker that is merely away is waited for

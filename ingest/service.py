@@ -46,6 +46,7 @@ def _open(
     settings: Settings, folder: CityFolder, share: Share, stop: threading.Event, health: Health
 ) -> tuple[Plan, Arrivals, list[str]] | None:
     """Wait for the database; returns the plan, the last arrivals, and what this client had subscribed to before."""
+    told = ""
     while not stop.is_set():
         try:
             with database.connect(settings.database_url, name="ioc ingest", autocommit=True) as conn:
@@ -55,7 +56,9 @@ def _open(
         except StoreAway as error:
             health.ready(ok=False, why=str(error))
             health.beat()
-            log.warning("%s; trying again", error)
+            if str(error) != told:
+                log.warning("%s; trying again", error)
+            told = str(error)
             stop.wait(1.0)
     return None
 

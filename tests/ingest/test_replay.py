@@ -74,6 +74,14 @@ def test_a_file_that_is_no_recording_is_named(tmp_path, name, content):
         list(recording.read(tmp_path))
 
 
+@pytest.mark.parametrize("broker", ["nats"], indirect=True)
+def test_leaving_in_order_is_not_told_as_a_loss(broker, caplog):
+    publisher = Publisher(Settings(broker_url=broker.url))
+    wait_connected(publisher)
+    publisher.close()
+    assert [r.message for r in caplog.records if "connection" in r.message] == []
+
+
 def test_a_broker_that_is_away_is_told_and_once(caplog):
     publisher = Publisher(Settings(broker_url=f"mqtt://127.0.0.1:{free_port()}"))
     try:
