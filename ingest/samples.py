@@ -74,7 +74,7 @@ def _lines(data: bytes, topic: str) -> Iterator[Sample]:
     elif lines and all(_spoken(line) for line in lines):
         for line in lines:
             said, _, payload = _STAMP.sub(b"", line, count=1).partition(b" ")
-            yield Sample(said.decode(errors="replace"), payload)
+            yield Sample(said.decode(errors="replace"), b"" if payload == b"(null)" else payload)
 
 
 def _json(line: bytes) -> Any:
@@ -89,8 +89,8 @@ def _is_message(said: dict[str, Any]) -> bool:
 
 
 def _spoken(line: bytes) -> bool:
-    head, _, rest = _STAMP.sub(b"", line, count=1).partition(b" ")
-    return bool(rest) and b"/" in head and not set(head) & set(b'{}"<>,=')
+    head, parted, _ = _STAMP.sub(b"", line, count=1).partition(b" ")
+    return bool(parted) and b"/" in head and not set(head) & set(b'{}"<>,=')
 
 
 def _message(said: dict[str, Any], topic: str) -> Sample:

@@ -24,6 +24,7 @@ COMPONENTS = frozenset({
 _CLIMATE = {"current_temperature": "°C", "target_temperature": "°C", "target_temperature_low": "°C",
             "target_temperature_high": "°C", "current_humidity": "%", "target_humidity": "%"}  # fmt: skip
 _PARTS = {"climate": _CLIMATE, "cover": {"position": "%", "tilt": "%"}, "valve": {"position": "%"}}
+_TEXTS = ("text_sensor", "text", "datetime")
 MOST_TOPICS = 10_000
 
 
@@ -63,6 +64,8 @@ def _state(payload: bytes, parts: list[str], unit: str | None) -> list[Record]:
     if payload[:1] == b"{":
         return _object(payload, sensor, name)
     value = words(payload)
+    if component in _TEXTS and isinstance(value, str):
+        raise Ignored("text")
     return [Measurement(name, value, sensor, None, unit or _PARTS.get(component, {}).get(parts[-2]))]
 
 

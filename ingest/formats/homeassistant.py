@@ -156,7 +156,7 @@ def _components(component: str, name: str, message: dict[str, Any]) -> Iterator[
 
 def _entities(component: str, sensor: str, metric: str, config: dict[str, Any]) -> Iterator[tuple[str, str, Entity]]:
     """(topic, key, entity) of everything one config lets us read."""
-    if component not in SILENT:
+    if component not in SILENT and text(config.get("device_class")) not in ("timestamp", "date"):
         for topic_key, template_keys, suffix in STATES:
             topic = text(config.get(topic_key))
             if topic is not None and (suffix or component not in COMPOSED):

@@ -128,7 +128,9 @@ def _value(device: str, rest: list[str], payload: bytes, known: Known) -> Measur
     if learnt.datatype in _NO_VALUE:
         raise Ignored("no_number")
     word = text_of(payload[:1000]).strip()
-    value = word if learnt.datatype in ("string", "enum") and word else scalar(word)
+    value = word if learnt.datatype == "enum" and word else scalar(word)
+    if learnt.datatype == "string" and isinstance(value, str):
+        raise Ignored("text")
     unit = learnt.unit or ("%" if learnt.datatype == "percent" else None)
     return Measurement(".".join(rest), value, device, None, unit)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ingest import times
@@ -21,6 +22,7 @@ EXAMPLE = ("owntracks/lan/phone", b'{"_type":"location","tst":1767225600,"lat":9
 _METRICS = {"batt": "%", "acc": "m", "alt": "m", "vac": "m", "p": "kPa", "dist": "m", "ubatt": "V"}
 _WHEN = times.reader("auto")
 _KMH = 1 / 3.6
+_CSV = re.compile(rb"\w+,[0-9A-Fa-f]{8},\w,-?\d+,-?\d+,")
 
 
 class Options(Model):
@@ -46,7 +48,7 @@ def compile(options: Options) -> Decode:  # noqa: A001
 
 def recognise(topic: str, payload: bytes) -> float:
     if b'"_type"' not in payload:
-        return 0.0
+        return 0.9 if topic.startswith("owntracks/") and _CSV.match(payload) else 0.0
     return 0.98 if topic.startswith("owntracks/") else 0.6 if b'"tst"' in payload else 0.2
 
 

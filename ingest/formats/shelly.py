@@ -23,7 +23,10 @@ UNITS = {
     "humidity": "%", "ext_humidity": "%", "battery": "%", "bat": "%", "lux": "lux", "pos": "%", "tC": "°C",
     "brightness": "%", "concentration": "ppm", "tilt": "deg", "hum": "%", "adc": "V",
 }  # fmt: skip
-_CHATTER = {"input_event": "button", "longpush": "button", "info": "info", "act_reasons": "info", "error": "info"}
+_CHATTER = {
+    "input_event": "button", "longpush": "button", "info": "info", "act_reasons": "info", "error": "info",
+    "temperature_status": "info", "stop_reason": "info", "self_test": "info", "illumination": "info",
+}  # fmt: skip
 _TWICE = ("temperature_f", "ext_temperature_f", "tF")  # the same in Fahrenheit
 _NOT_CONNECTED = 999.0  # what a temperature reads without its probe
 _STATUS = frozenset(

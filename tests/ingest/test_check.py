@@ -125,9 +125,37 @@ def test_the_kinds_of_sample_files(tmp_path):
     assert read("a.jsonl", b'{"topic": "x/y", "payload": {"a": 1}}\n{"topic": "x", "payload_base64": "AQI="}') == [
         ("x/y", b'{"a":1}', False), ("x", b"\x01\x02", False)]  # fmt: skip
     assert read("a.txt", b'x/y {"a": 1}\nx/z 21.5\n') == [("x/y", b'{"a": 1}', False), ("x/z", b"21.5", False)]
+    assert read("gone.txt", b"x/y \nx/z (null)\nx/w 1\n")[:2] == [("x/y", b"", False), ("x/z", b"", False)]
     assert read("b.txt", b'{"a": 1}\n{"a": 2}\n') == [("t", b'{"a": 1}', False), ("t", b'{"a": 2}', False)]
     assert read("a.json", b'{"a":\n 1}') == [("t", b'{"a":\n 1}', False)]
     assert read("a.csv", b"a,b\n1,2\n") == [("t", b"a,b\n1,2\n", False)]
     assert read("a.jsonl.gz", gzip.compress(b'{"topic": "x", "payload_text": "5"}')) == [("x", b"5", False)]
     with pytest.raises(IocError, match="cannot be read"):
         samples.read(tmp_path / "none", "")
+
+
+def test_words_where_numbers_belong_are_told(tmp_path, capsys):
+    feed, sample = tmp_path / "gate.toml", tmp_path / "m.jsonl"
+    feed.write_text(
+        'name = "x"\ntopic = "a/{sensor}"\nformat = "json"\n[options]\nvalues = { gate = "g", level = "l" }\n'
+    )
+    sample.write_text(
+        '{"topic":"a/1","payload":{"g":"ajar","l":"1.234,5"}}\n{"topic":"a/x\\r\\ny","payload":{"l":1}}\n'
+    )
+    assert cli.main(["feeds", "check", str(feed), "--sample", str(sample)]) == 1
+    said = capsys.readouterr().out
+    assert "no number: gate = 'ajar'" in said
+    assert "level = 1234.5" in said
+    assert "a/x y" in said, "a topic forges no line"
+
+
+def test_a_mistyped_key_is_named_with_the_one_meant(tmp_path, capsys):
+    feed, sample = tmp_path / "f.toml", tmp_path / "m.jsonl"
+    sample.write_text('{"topic":"a/1","payload":{"g":1}}\n')
+    for text, hint in [('sentinel = [1]\n', "did you mean sentinels"), ('zone = "Asia/Saigonn"\n', "unknown zone"),
+                       ('[options]\nvaleus = { t = "t" }\n', "did you mean values")]:  # fmt: skip
+        feed.write_text(f'name = "x"\ntopic = "a/b"\nformat = "json"\n{text}')
+        if "options" not in text:
+            feed.write_text(feed.read_text() + '[options]\nvalues = { t = "t" }\n')
+        assert cli.main(["feeds", "check", str(feed), "--sample", str(sample)]) != 0
+        assert hint in capsys.readouterr().err
