@@ -56,6 +56,7 @@ class Writer:
 
     conn: Connection
     cautious: int = 0
+    late: bool = False  # the last batch moved nothing in `latest`, as when the past is loaded
 
     def __post_init__(self) -> None:
         arrays.adapt(self.conn)
@@ -144,12 +145,18 @@ def event_ids(writer: Writer, feed_ids: Sequence[int], keys: Sequence[str]) -> l
 
 
 def raise_latest(writer: Writer, newest: Readings) -> None:
-    """Move `latest` forward to these readings, one a series; never back."""
-    sql = queries.load("write")
-    writer.conn.execute(sql["lock"], {"key": _LOCK})
-    moved = writer.conn.execute(sql["raise_latest"], newest._asdict())
+    """Move `latest` forward to these readings, one a series; never back.
+
+    After a batch that moved nothing it looks first: who loads the past must not keep live readings waiting.
+    """
+    sql, conn = queries.load("write"), writer.conn
+    if writer.late and _one(conn, sql["is_past"], series=newest.series, time=newest.time):
+        return
+    conn.execute(sql["lock"], {"key": _LOCK})
+    moved = conn.execute(sql["raise_latest"], newest._asdict())
+    writer.late = moved.rowcount == 0
     if moved.rowcount < len(newest.series):  # new series, or readings that came late
-        writer.conn.execute(sql["add_latest"], newest._asdict())
+        conn.execute(sql["add_latest"], newest._asdict())
 
 
 def add_arrivals(writer: Writer, client: str, mids: Array, digests: Sequence[bytes], time: Array) -> None:
@@ -177,6 +184,11 @@ def mark_hours(conn: Connection, rows: Readings) -> None:
     first, _ = order(rows.series, hours)
     values = {"hour": hours[first].astype("M8[us]"), "series": rows.series[first]}
     conn.execute(queries.load("write")["mark_hours"], values)
+
+
+def _one(conn: Connection, query: bytes, **values: Any) -> Any:
+    row = conn.execute(query, values).fetchone()
+    return row and row[0]
 
 
 def _new(conn: Connection, query: str, count: int, **columns: Any) -> Array:

@@ -3,9 +3,10 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import psycopg
 import pytest
 
-from ioc.store import arrays, write
+from ioc.store import arrays, database, write
 from ioc.store.database import transaction
 
 T0 = 1_767_225_600_000_000
@@ -89,6 +90,19 @@ def test_latest_never_goes_backwards(writer):
     write.raise_latest(writer, readings((1, 4, 9.0), (2, 6, 7.0), (3, 1, 1.0)))
     write.raise_latest(writer, readings((1, 5, 9.0)))
     assert latest() == [(1, 5_000_000, 5.0), (2, 6_000_000, 7.0), (3, 1_000_000, 1.0)]
+
+
+def test_who_loads_the_past_waits_for_nobody_and_who_moves_latest_takes_turns(writer, database_url):
+    write.raise_latest(writer, readings((1, 5, 5.0), (2, 5, 6.0)))
+    write.raise_latest(writer, readings((1, 1, 1.0)))  # late, so the next batch looks first
+    writer.conn.execute("SET lock_timeout = '300 ms'")
+    with database.connect(database_url) as other:
+        write.raise_latest(write.Writer(other), readings((2, 7, 7.0)))  # and is not committed yet
+        write.raise_latest(writer, readings((1, 2, 2.0), (2, 3, 3.0)))
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            write.raise_latest(writer, readings((1, 9, 9.0), (2, 3, 3.0)))
+    write.raise_latest(writer, readings((1, 9, 9.0), (2, 3, 3.0)))
+    assert writer.conn.execute("SELECT value FROM latest ORDER BY series_id").fetchall() == [(9.0,), (7.0,)]
 
 
 def test_positions_are_stored_once_and_the_newest_stays_latest(writer):

@@ -96,6 +96,12 @@ SELECT e.id FROM event e JOIN unnest(%(feeds)s::int[], %(keys)s::text[]) AS g (f
 -- Held to the end of the transaction.
 SELECT pg_advisory_xact_lock(%(key)s);
 
+-- is_past --
+-- Whether `latest` is past all of these; it never goes back, so the answer needs no lock.
+SELECT NOT EXISTS (
+    SELECT FROM unnest(%(series)s::int[], %(time)s::timestamptz[]) AS g (series_id, time)
+    LEFT JOIN latest l USING (series_id) WHERE l.time IS NULL OR l.time < g.time);
+
 -- raise_latest --
 -- Only forward. A join is half the price of ON CONFLICT, and all but new series are there already.
 UPDATE latest l SET time = g.time, value = g.value, received_at = clock_timestamp()
