@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ingest import ledger
+from ingest import formats, ledger, topics, values
 from ingest.batch import IGNORED, OPEN
 from ingest.client import Message
 from ingest.commit import judged
@@ -19,6 +19,7 @@ from ingest.registry import Registry
 from ingest.router import Router
 from ingest.times import moment
 from ingest.units import UnitError, conversion, known
+from ioc.records import Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,6 +57,7 @@ class Outcome(NamedTuple):
     readings: list[Reading]
     dropped: Counter[str]
     others: list[str]  # positions, events and facts, in words
+    words: str = ""  # metrics whose value is no number, with what it is
 
 
 class Report(NamedTuple):
@@ -127,7 +129,27 @@ def _outcome(
         word, why = "duplicate", "the same came before"
     seen |= keys
     dropped = Counter(reason for _, reason in batch.dropped)
-    return Outcome(sample.topic, names[batch.feeds[0]], word, why, readings, dropped, others)
+    said = "not_a_number" in dropped or why.startswith("not_a_number")
+    words = _words(sample, folder, folder.feeds[names[batch.feeds[0]]]) if said else ""
+    return Outcome(sample.topic, names[batch.feeds[0]], word, why, readings, dropped, others, words)
+
+
+def _words(sample: Sample, folder: CityFolder, feed: Feed) -> str:
+    """`gate = 'ajar', level = 'n.a.'`: what the payload has where a number belongs."""
+    tree: topics.Topics[None] = topics.Topics()
+    for text in feed.topics:
+        tree.add(topics.parse(text), None)
+    hit = tree.match(sample.topic)
+    segments = topics.segments(hit[0], sample.topic) if hit else formats.NO_SEGMENTS
+    about = {m: values.texts(feed.states, folder.metrics.get(m)) for m in [*folder.metrics, *feed.rename.values()]}
+    found = []
+    for record in formats.compiled(feed.format, feed.options)(values.unpacked(sample.payload), segments):
+        if isinstance(record, Measurement):
+            metric = feed.rename.get(record.metric, record.metric)
+            texts = about.get(metric) or values.texts(feed.states, None)
+            if values.number(record.value, texts) == "not_a_number":
+                found.append(f"{metric} = {str(record.value)[:40]!r}")
+    return ", ".join(found[:5])
 
 
 def _readings(batch: Batch, folder: CityFolder, now: Micros) -> list[Reading]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest.check import local
+from ingest.names import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ def lines(report: Report, folder: CityFolder, most: int) -> Iterator[str]:
 
 
 def _told(number: int, outcome: Outcome, folder: CityFolder) -> Iterator[str]:
-    yield f"{number:4}  {outcome.fate:<11} {outcome.topic}" + (f"   {outcome.why}" if outcome.why else "")
+    yield f"{number:4}  {outcome.fate:<11} {clean(outcome.topic)}" + (f"   {outcome.why}" if outcome.why else "")
     for r in outcome.readings:
         about = folder.metrics.get(r.metric)
         value = f"{r.value:.{about.decimals}f}" if about else f"{r.value:g}"
@@ -35,6 +36,8 @@ def _told(number: int, outcome: Outcome, folder: CityFolder) -> Iterator[str]:
         yield f"        {r.sensor}  {r.metric} = {value} {r.unit}{said}  at {when}  {source}{fault}"
     yield from (f"        {line}" for line in outcome.others)
     yield from (f"        not stored: {count} x {reason}" for reason, count in outcome.dropped.items())
+    if outcome.words:
+        yield f"        no number: {outcome.words}; `states` turns words into numbers, `decimal` reads 1.234,5"
 
 
 def summary(report: Report) -> str:

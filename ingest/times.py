@@ -19,7 +19,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ioc.records import Micros
 
@@ -46,7 +46,7 @@ _NUMBER = re.compile(r"\s*[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?\s*")
 
 def reader(form: str = "auto", zone: str | None = None) -> Reader:
     """A function from a payload's time to Micros that raises ValueError. Raises ValueError on an unknown format."""
-    local = ZoneInfo(zone or "UTC")
+    local = _zone(zone or "UTC")
     if form in ("auto", "iso"):
         return _auto(local)
     if form in _SCALES:
@@ -58,6 +58,13 @@ def reader(form: str = "auto", zone: str | None = None) -> Reader:
     raise ValueError(
         f"unknown time format {form!r}: write auto, s, ms, us, ns, iso, day_first, month_first or a pattern"
     )
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"unknown zone {name!r}: write it as Asia/Ho_Chi_Minh") from error
 
 
 def micros(moment: datetime) -> Micros:

@@ -17,6 +17,7 @@ _WORDS: dict[str, float | bool | None] = {
     **dict.fromkeys(_NOTHING), **{word: float(word) for word in _NOT_FINITE}, "true": True, "false": False
 }  # fmt: skip
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:\.\d{3})+,|(?:,\d{3})+\.)\d+")  # 1.234,5 and 1,234.5 leave no doubt
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _WITH_UNIT = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s*([^\d\s.,:;+-][^\d,;:]{0,14}?)")
 _LONGEST = 60  # digits beyond this are no measurement
@@ -46,6 +47,9 @@ def number_or_text(text: str, *, comma: bool = False) -> float | bool | str | No
             return float(text)
         if _COMMA.fullmatch(text) and (comma or _surely_decimal(text)):
             return float(text.replace(",", "."))
+        if _GROUPED.fullmatch(text):
+            mark = max(text.rfind("."), text.rfind(","))
+            return float(text[:mark].replace(".", "").replace(",", "") + "." + text[mark + 1 :])
         word = text.lower()
         if word in _WORDS:
             return _WORDS[word]

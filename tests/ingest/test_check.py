@@ -152,7 +152,7 @@ def test_words_where_numbers_belong_are_told(tmp_path, capsys):
 def test_a_mistyped_key_is_named_with_the_one_meant(tmp_path, capsys):
     feed, sample = tmp_path / "f.toml", tmp_path / "m.jsonl"
     sample.write_text('{"topic":"a/1","payload":{"g":1}}\n')
-    for text, hint in [('sentinel = [1]\n', "did you mean sentinels"), ('zone = "Asia/Saigonn"\n', "unknown zone"),
+    for text, hint in [("sentinel = [1]\n", "did you mean sentinels"), ('zone = "Asia/Saigonn"\n', "unknown zone"),
                        ('[options]\nvaleus = { t = "t" }\n', "did you mean values")]:  # fmt: skip
         feed.write_text(f'name = "x"\ntopic = "a/b"\nformat = "json"\n{text}')
         if "options" not in text:
