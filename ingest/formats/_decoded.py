@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ingest.formats._pieces import DEEPEST, MOST, instant, spot, text
@@ -59,7 +60,7 @@ def _object(value: dict[str, Any], name: str, time: Micros | None, depth: int) -
 
 def _list(values: list[Any], name: str, time: Micros | None, depth: int) -> Iterator[Measurement]:
     objects = [v for v in values if isinstance(v, dict)]
-    named = [label for v in objects if (label := _label(v))]
+    named = Counter(label for v in objects if (label := _label(v)))
     past = bool(objects) and all(_time(v) for v in objects)
     for number, inner in enumerate(values):
         label = _label(inner) if isinstance(inner, dict) else None
@@ -69,7 +70,7 @@ def _list(values: list[Any], name: str, time: Micros | None, depth: int) -> Iter
             nested = isinstance(inner, list) and any(isinstance(v, dict) for v in inner)
             yield from _walk(inner, name if nested else f"{name}.{number}" if name else str(number), time, depth)
         else:
-            own = label if named.count(label) == 1 else f"{label}_{_id(inner, number)}"
+            own = label if named[label] == 1 else f"{label}_{_id(inner, number)}"
             yield from _row(inner, own, name, _time(inner) or time, depth)
 
 
@@ -85,7 +86,7 @@ def _row(row: dict[str, Any], label: str, stem: str, time: Micros | None, depth:
     """An object of a list that says its own name: with a value it is one, else the name stands for its number."""
     key = next((k for k in _VALUES if k in row), None)
     if key is None:
-        rest = {k: v for k, v in row.items() if v != label and k not in _TIMES + _IDS}
+        rest = {k: v for k, v in row.items() if k not in _TIMES + _IDS and v != _label(row)}
         yield from _walk(rest, f"{stem}.{label}" if stem else label, time, depth)
     elif isinstance(row[key], _SCALARS):
         yield Measurement(label, plain(row[key]), None, time, text(row.get("unit")))
