@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
 
 from ingest.formats._pieces import leaves
 from ingest.formats._values import number_or_text, text
@@ -57,10 +58,11 @@ def entities(data: Any) -> Iterator[dict[str, Any]]:
 def kind(entity: dict[str, Any]) -> str:
     """The entity's type, without the address of its vocabulary."""
     said = entity.get("type") or entity.get("@type") or ""
-    return _short(str(said[0] if isinstance(said, list) and said else said))
+    return short(str(said[0] if isinstance(said, list) and said else said))
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """A name without the address of its vocabulary."""
     return name.rsplit("#", 1)[-1].rsplit("/", 1)[-1] if "://" in name else name
 
 
@@ -69,7 +71,11 @@ def attribute(name: str, said: Any) -> Attribute | None:
     if name in _OWN:
         return None
     if isinstance(said, list) and said and isinstance(said[0], dict) and ("value" in said[0] or "type" in said[0]):
-        said = next((s for s in said if isinstance(s, dict) and "datasetId" not in s), said[0])
+        own = [s for s in said if isinstance(s, dict) and "datasetId" not in s]
+        history = [a for s in own if (a := attribute(name, s)) is not None and a.time is not None]
+        if len(history) > 1:  # a temporal representation: every value with its time
+            return Attribute([[a.value, a.time] for a in history], history[0].unit)
+        said = own[0] if own else said[0]
     if not isinstance(said, dict) or said.get("type") in GEOMETRIES:
         return Attribute(said)
     key = next((k for k in _VALUES if k in said), None)
@@ -105,5 +111,8 @@ def values(name: str, said: Attribute) -> Iterator[tuple[str, Any, Any]]:
     elif isinstance(said.value, dict):
         inner = () if name.endswith(_NO_VALUES) or "type" in said.value else islice(leaves(said.value, name), _MOST)
         yield from ((path, value, said.time) for path, value in inner if not isinstance(value, str))
+    elif name == "value" and isinstance(said.value, str) and "=" in unquote(said.value):
+        pairs = (pair.partition("=") for pair in unquote(said.value).split(";")[:_MOST])  # a Device: l=0.22;t=21.2
+        yield from ((key.strip(), number_or_text(text), said.time) for key, _, text in pairs if key.strip())
     else:
         yield name, said.value, said.time

@@ -33,7 +33,7 @@ EXAMPLE = (
 "value": 31.4, "metadata": {"unitCode": {"value": "GQ"}}}, "dateObserved": {"value": "2026-05-01T10:00:00Z"}}]}""",
 )
 _TIMES = ("TimeInstant", "dateObserved", "observationDateTime", "dateObservedTo", "observedAt", "dateObservedFrom",
-          "timestamp", "dateLastReported", "dateModified", "modifiedAt", "dateIssued", "dateCreated")  # fmt: skip
+          "timestamp", "dateLastReported", "dateLastValueReported", "dateModified", "modifiedAt", "dateIssued", "dateCreated")  # fmt: skip
 _PLACES = ("location", "position", "geometry", "coordinates", "gps")
 _STAMP = re.compile(r"[-_.:]+(19|20)\d\d-?[01]\d-?[0-3]\d[T_ ]\d\d[-:.]?\d\d.*$")
 _MOVES = re.compile(r"(^|:|/)(Fleet)?Vehicle$|Bus$|Tram$|Vessel$|Drone$|Tracker$")
@@ -85,7 +85,7 @@ def compile(options: Options) -> Decode:  # noqa: A001
 def recognise(_: str, payload: bytes) -> float:
     if b'"subscriptionId"' in payload and b'"data"' in payload:
         return 0.95
-    entity = b'"id"' in payload and b'"type"' in payload
+    entity = (b'"id"' in payload and b'"type"' in payload) or (b'"@id"' in payload and b'"@type"' in payload)
     strong = any(mark in payload for mark in _MARKS)
     return 0.9 if entity and strong else 0.7 if entity and _is_model(payload) else 0.2 if entity else 0.0
 
@@ -100,7 +100,7 @@ def _is_model(payload: bytes) -> bool:
 
 
 def _records(entity: dict[str, Any], when: times.Reader, options: Options) -> Iterator[Record]:
-    held = {name: a for name, said in entity.items() if (a := ngsi.attribute(name, said)) is not None}
+    held = {ngsi.short(name): a for name, said in entity.items() if (a := ngsi.attribute(name, said)) is not None}
     sensor, kind = _sensor(entity, held, options), ngsi.kind(entity)
     at = _time(held, when, options)
     point = next((p for n in _PLACES if n in held and (p := place_of(held[n].value))), None)
