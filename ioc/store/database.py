@@ -68,7 +68,10 @@ def _away(error: Exception) -> str:
     """What the server itself said, where it answered at all: a wrong password is not a broken network."""
     said = _first_line(error)
     refused = said.partition("FATAL:")[2].strip()
-    return f"the database refuses us: {refused}" if refused else f"the database cannot be reached: {said}"
+    if refused:
+        return f"the database refuses us: {refused}"
+    answered = getattr(error, "sqlstate", None) is not None  # as with a full disk
+    return f"the database {'cannot work now' if answered else 'cannot be reached'}: {said}"
 
 
 def _first_line(error: Exception) -> str:

@@ -142,7 +142,8 @@ class _Run:
     def _stop(self) -> None:
         self._screen.pause()
         if self._keeper.children:
-            with self._screen.step("stopping", "everything is kept; `ioc up` goes on from here"):
+            kept = "everything is kept; `ioc up` goes on from here" if self._data.exists() else "the data is gone"
+            with self._screen.step("stopping", kept):
                 self._keeper.stop()
 
 

@@ -50,6 +50,10 @@ class DataFolder:
     def mail(self) -> Path:
         return self.path / "mail"
 
+    def exists(self) -> bool:
+        """Whether it is still there, with what we hold it by."""
+        return (self.path / "lock").exists()
+
     def free(self) -> int:
         """Bytes free on its disk."""
         return shutil.disk_usage(self.path).free

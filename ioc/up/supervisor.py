@@ -75,7 +75,7 @@ class Supervisor:
         return True
 
     def turn(self, pause: float) -> None:
-        """One look at every child, then a pause. Raises Stopped."""
+        """One look at every child, then a pause. Raises Stopped, StartError."""
         if self._asked:
             raise Stopped
         now = time.monotonic()
@@ -85,6 +85,7 @@ class Supervisor:
                 news = child.tend(now)
                 if news:
                     self._tell(news)
+                    self._check_folder()
         if [c.process for c in self.children] != before:
             self._note()
         if now >= self._next_chores:
@@ -114,7 +115,13 @@ class Supervisor:
                 return
             time.sleep(0.02)
 
+    def _check_folder(self) -> None:
+        """Where somebody removed the data folder nothing can start again. Raises StartError."""
+        if not self._data.exists():
+            raise StartError(f"the data folder {self._data.path} was removed while it was in use: start again")
+
     def _chores(self) -> None:
+        self._check_folder()
         for child in self.children:
             child.trim_log()
             if child.was_ready and child.running:

@@ -78,6 +78,18 @@ def test_a_folder_without_the_right_to_write_is_told(tmp_path):
         DataFolder(tmp_path / "data").open_()
 
 
+def test_a_folder_removed_under_us_ends_it_with_the_reason(data):
+    keeper = Supervisor(data, lambda _: None)
+    child = keeper.start(spec(data, "sleeper", "import time; time.sleep(600)"))
+    try:
+        shutil.rmtree(data.path)
+        child.process.kill()
+        with pytest.raises(StartError, match=r"the data folder .* was removed while it was in use"):
+            services.wait_for(lambda: keeper.turn(0.05), "it ends by itself")
+    finally:
+        keeper.stop()
+
+
 def test_a_note_cut_short_by_a_crash_is_no_obstacle(data):
     (data.path / "machine.json").write_text('{"data')
     assert data.read("machine.json") == {}
