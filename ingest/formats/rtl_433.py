@@ -31,6 +31,7 @@ SUFFIXES = {
     "_K": "K", "_kg": "kg", "_s": "s",
 }  # fmt: skip
 _NAMED = {"humidity": "%", "moisture": "%", "rssi": "dB", "snr": "dB", "noise": "dB"}
+_BATTERY = {"OK": True, "LOW": False}
 IDENTITY = ("subtype", "channel", "id", "ERTSerialNumber")
 _DROPPED = frozenset(
     {
@@ -88,6 +89,8 @@ def _event(message: dict[str, Any], read: times.Reader) -> list[Record]:
         raise DecodeError("no_sensor", "no model")
     sensor = "-".join([model, *(found for key in IDENTITY if (found := text(message.get(key))))])
     time = instant(message.get("time"), read)
+    if (battery := _BATTERY.get(str(message.get("battery")).upper())) is not None:  # as of before 2020
+        message = {"battery_ok": battery, **{k: v for k, v in message.items() if k != "battery"}}
     values: list[Record] = [
         Measurement(name, value, sensor, time, unit(name))
         for name, raw in list(message.items())[:200]
