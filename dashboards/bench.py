@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 PROBE = "probe"
 _PER_S = 8  # numbers a second on the probed sensor
 _WARM_S = 3.0
+_USUAL_S, _LEAST_S = 20.0, 5.0  # seconds measured
+_WHOLE_S = 50.0  # seconds that all of it may take by default, the stop left out
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 CITY = 'key = "bench"\nname = "Bench"\nzone = "UTC"\n[map]\ncenter = [105.97, 9.6]\nzoom = 10\n'
@@ -53,12 +55,12 @@ def command(args: argparse.Namespace) -> int:
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
         raise StartError("no Chromium is installed: ioc bench latency paints in a real browser")
-    folder = Path(tempfile.mkdtemp(prefix="ioc-bench-"))
+    folder, began = Path(tempfile.mkdtemp(prefix="ioc-bench-")), time.monotonic()
     try:
         with _city(folder, args.sensors) as (url, port):
             if not args.json:
-                print(f"{args.sensors} sensors, {args.rate} messages/s, {args.seconds:g} s", flush=True)
-            result = _measure(browser, url, port, args)
+                print(f"{args.sensors} sensors, {args.rate} messages/s", flush=True)
+            result = _measure(browser, url, port, args, began)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result))
@@ -127,7 +129,7 @@ def _wait_ready(address: str, seconds: float) -> None:
     raise StartError(f"{address} was not ready within {seconds:.0f} s")
 
 
-def _measure(browser: str, url: str, port: int, args: argparse.Namespace) -> dict[str, Any]:
+def _measure(browser: str, url: str, port: int, args: argparse.Namespace, began: float) -> dict[str, Any]:
     """Publish while the page watches; match numbers with moments."""
     from playwright.sync_api import sync_playwright  # of the test extra: only this bench needs it
 
@@ -142,7 +144,8 @@ def _measure(browser: str, url: str, port: int, args: argparse.Namespace) -> dic
             page, "window.IOC && IOC.live.points && IOC.live.points.key.indexOf('probe') >= 0 && IOC.live.painted > 3"
         )
         page.evaluate(WATCH)
-        page.wait_for_timeout((_WARM_S + args.seconds) * 1000)
+        left = max(_LEAST_S, _WHOLE_S - _WARM_S - (time.monotonic() - began))
+        page.wait_for_timeout((_WARM_S + (args.seconds or min(_USUAL_S, left))) * 1000)
         seen = page.evaluate("window.seen")
         ends.set()
         load.join(5)

@@ -22,7 +22,8 @@ def register(commands: Any) -> None:
         "latency", help="publish -> painted in a real browser, with embedded parts"
     )
     bench.add_argument("--json", action="store_true", help="print one JSON object as the last line, and little else")
-    bench.add_argument("--seconds", type=float, default=20.0, metavar="N", help="length of the measurement (20)")
+    bench.add_argument("--seconds", type=float, metavar="N",
+                       help="length of the measurement (20, less after a slow start: done in a minute)")  # fmt: skip
     bench.add_argument("--sensors", type=int, default=1000, metavar="N", help="points on the map (1000)")
     bench.add_argument("--rate", type=int, default=200, metavar="N", help="messages a second (200)")
     bench.set_defaults(handler=_bench)

@@ -1,7 +1,7 @@
 """Follows the store and keeps the hub current: whole once, then what each commit touched, whole again after a loss.
 
-One thread and one connection for what moves the map. It rests up to four times as long as it worked, half a second at
-most: about a fifth of a core however fast the commits come, and never a picture that stands still. What may take
+One thread and one connection for what moves the map. It rests four times as long as it worked, a quarter of a second
+at most: about a fifth of a core however fast the commits come, and never a picture that stands still. What may take
 longer (history, quality, feeds) has threads of its own, see `aside`.
 """
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _NAME = "ioc dashboards live"
 _WAIT = 0.2  # seconds without a notice before the clock work is done anyway
 _LEAST_PAUSE = 0.03
-_MOST_PAUSE = 0.5
+_MOST_PAUSE = 0.25
 _WORK_SHARE = 4
 _EVERY = {
     "figures": 1.0,

@@ -23,9 +23,10 @@
     home = place; map = null;
     if (!place) return;
     map = new IOC.Map(place, {onEvent: place.classList.contains('live') ? happening : null, onPick: place.classList.contains('live') ? i => picked(i) : i => { location.href = '/?sensor=' + encodeURIComponent(IOC.live.points.key[i]); }});
-    if (place.classList.contains('live')) { map.legend($('legend')); map.count(); tools(); }
+    if (place.classList.contains('live')) { map.legend($('legend')); tools(); }
     if (IOC.live.texts.alarms) map.showAlarms(IOC.live.texts.alarms.alarms);
     if (IOC.live.texts.events) map.events.show(IOC.live.texts.events.events);
+    map.count();
     const ready = setInterval(() => { if (!map || !map.ready || !IOC.live.points) return; clearInterval(ready); wanted(); }, 100);
   }
 

@@ -119,14 +119,18 @@ def browser():
 
 
 class Window:
-    """A browser page that keeps what must never happen: console errors, requests to elsewhere."""
+    """A browser page that keeps what must never happen: console errors, requests to elsewhere.
 
-    def __init__(self, browser, served: Screens, width=1920, height=1080) -> None:
+    All share one context, so that scripts are loaded and compiled once; what a person leaves behind is wiped.
+    """
+
+    def __init__(self, browser, served: Screens, width=1280, height=800) -> None:
         self.served, self.faults = served, []
-        self.context = browser.new_context(
-            viewport={"width": width, "height": height}, locale="en-US", timezone_id="America/New_York"
-        )
+        if not browser.contexts:
+            browser.new_context(locale="en-US", timezone_id="America/New_York")
+        self.context = browser.contexts[0]
         self.page = self.context.new_page()
+        self.page.set_viewport_size({"width": width, "height": height})
         self.page.on(
             "console", lambda m: self.faults.append(f"console {m.type}: {m.text}") if m.type == "error" else None
         )
@@ -164,7 +168,10 @@ class Window:
             raise
 
     def close(self) -> None:
-        self.context.close()
+        if self.page.url.startswith("http"):
+            self.page.evaluate("localStorage.clear()")
+        self.page.close()
+        self.context.clear_cookies()
 
 
 @pytest.fixture
