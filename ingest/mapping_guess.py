@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest import guess, times
-from ingest.formats._values import number_or_text, place_of
+from ingest.formats._values import number_or_text, own_unit, place_of
 from ingest.record_guess import fields_of, items_at, last_key, shape_of
 
 if TYPE_CHECKING:
@@ -232,6 +232,9 @@ def _values(
 
 def _value(path: str, name: str, values: list[Any], metrics: Mapping[str, Metric]) -> tuple[Guess, Any] | None:
     cleaned = [number_or_text(v) if isinstance(v, str) else v for v in values]
+    parted = [own_unit(v) if isinstance(v, str) else (v, None) for v in cleaned]
+    if parted and all(isinstance(v, int | float) and unit for v, unit in parted):  # '21.5 °C' says it itself
+        return guess.metric(name, [v for v, _ in parted], str(parted[0][1]), metrics), path
     if all(isinstance(v, int | float) for v in cleaned):
         chosen = guess.metric(name, cleaned, "", metrics)
         target = metrics[chosen.what].unit if chosen.what in metrics else ""

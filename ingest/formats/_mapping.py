@@ -11,7 +11,7 @@ from ingest.formats import _json_parts as parts
 from ingest.formats._events import EventFields, events
 from ingest.formats._json_parts import Array, Value, ValuesFrom
 from ingest.formats._scope import scoped
-from ingest.formats._values import number, number_or_text, place, place_of, plain, text
+from ingest.formats._values import number, number_or_text, own_unit, place, place_of, plain, text
 from ingest.units import conversion
 from ioc.config.types import Model
 from ioc.errors import DecodeError
@@ -135,10 +135,11 @@ def _values(options: Mapping, sensor: Get, time: Get) -> Build:
     def build(scope: Scope) -> Iterator[Record]:
         who, at = sensor(scope), time(scope)
         for metric, read, unit in fields:
-            value = read(scope)
-            if value.__class__ is str:
-                value = number_or_text(value, comma=comma)
+            value, said = read(scope), unit
+            if value.__class__ is str and (value := number_or_text(value, comma=comma)).__class__ is str:
+                value, own = own_unit(value)
+                said = own or unit
             if value is not None:
-                yield Measurement(metric, plain(value), who, at, unit)
+                yield Measurement(metric, plain(value), who, at, said)
 
     return build

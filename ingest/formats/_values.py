@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ingest.units import known
 from ioc.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -67,6 +69,17 @@ def with_unit(value: Any) -> tuple[float | bool | str | None, str | None]:
     match = _WITH_UNIT.fullmatch(found) if isinstance(found, str) else None
     amount = number_or_text(match[1]) if match else None
     return (amount, match[2]) if match and isinstance(amount, float) else (found, None)
+
+
+def own_unit(text: str) -> tuple[float | bool | str | None, str | None]:
+    """A text in a mapping: '21.5 °C' -> (21.5, '°C') where the unit is one; any other word stays a word."""
+    found, unit = with_unit(text)
+    return (found, unit) if unit is not None and _is_unit(unit) else (text, None)
+
+
+@lru_cache(maxsize=1024)
+def _is_unit(text: str) -> bool:
+    return known(text)
 
 
 def number(value: Any) -> float | None:

@@ -21,7 +21,7 @@ from ingest.formats._json_parts import Value
 from ingest.formats._mapping import Mapping, builders
 from ingest.formats._read import json_data
 from ingest.formats._scope import filters, present, walker
-from ingest.formats._values import plain, read_time, text
+from ingest.formats._values import own_unit, plain, read_time, text
 from ingest.paths import getter, steps
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, Record
@@ -106,6 +106,10 @@ def _flattest(fields: list[tuple[str, Any, str | None]], sensor: Any, time: Any,
                 value = plain(value)
                 if value is None:
                     continue
+                if value.__class__ is str:
+                    value, own = own_unit(value)
+                    found.append(make(metric, value, who, at, own or unit))
+                    continue
             found.append(make(metric, value, who, at, unit))
         return found or _nothing(data, [key for _, key, _ in fields])
 
@@ -118,11 +122,11 @@ def _nested(
     def decode(payload: bytes, _: Segments) -> Iterable[Record]:
         data = json_data(payload)
         who, at = _head(data, sensor, time, when)
-        found = [
-            Measurement(metric, value, who, at, unit)
-            for metric, read, unit in fields
-            if (value := plain(read(data))) is not None
-        ]
+        found: list[Record] = []
+        for metric, read, unit in fields:
+            if (value := plain(read(data))) is not None:
+                value, own = own_unit(value) if value.__class__ is str else (value, None)
+                found.append(Measurement(metric, value, who, at, own or unit))
         return found or _nothing(data, tops)
 
     return decode

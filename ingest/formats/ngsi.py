@@ -33,7 +33,8 @@ EXAMPLE = (
 "value": 31.4, "metadata": {"unitCode": {"value": "GQ"}}}, "dateObserved": {"value": "2026-05-01T10:00:00Z"}}]}""",
 )
 _TIMES = ("TimeInstant", "dateObserved", "observationDateTime", "dateObservedTo", "observedAt", "dateObservedFrom",
-          "timestamp", "dateLastReported", "dateLastValueReported", "dateModified", "modifiedAt", "dateIssued", "dateCreated")  # fmt: skip
+          "timestamp", "dateLastReported", "dateLastValueReported", "dateModified", "modifiedAt", "dateIssued",
+          "dateCreated")  # fmt: skip
 _PLACES = ("location", "position", "geometry", "coordinates", "gps")
 _STAMP = re.compile(r"[-_.:]+(19|20)\d\d-?[01]\d-?[0-3]\d[T_ ]\d\d[-:.]?\d\d.*$")
 _MOVES = re.compile(r"(^|:|/)(Fleet)?Vehicle$|Bus$|Tram$|Vessel$|Drone$|Tracker$")
