@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ioc.config.folder import CityFolder, Reading
 
+_FOLDERS = ("feeds", "rules", "scenes", "thresholds")
 Place: TypeAlias = tuple[int | str, ...]
 Spot: TypeAlias = tuple[str, str, Place]  # part, key, place below it
 Complaint: TypeAlias = tuple[Place, str, str]  # place below the feed or rule, what, hint
@@ -44,7 +45,19 @@ def everything(found: Reading, parts: Parts, today: date) -> list[Fault]:
     faults = found.faults + references(found)
     if found.folder is not None:
         faults += [*_asked(found, found.folder, parts), *_reviews(found, found.folder, today)]
-    return sorted(faults, key=lambda f: f.warning)
+    return sorted([*faults, *_strays(found)], key=lambda f: f.warning)
+
+
+def _strays(found: Reading) -> Iterator[Fault]:
+    """Files and folders beside the known ones that nobody reads: most likely a slip of the pen."""
+    for item in sorted(found.path.iterdir()):
+        if item.is_dir() and item.name not in _FOLDERS and (near := nearest(item.name, _FOLDERS)):
+            yield Fault(f"{item.name}/", "", "is not read", near, warning=True)
+    for folder in _FOLDERS:
+        for item in sorted((found.path / folder).glob("*")):
+            if not item.name.startswith((".", "README")) and (item.suffix != ".toml" or not item.is_file()):
+                hint = "files here end in .toml" if item.suffix != ".toml" else "it leads nowhere"
+                yield Fault(f"{folder}/{item.name}", "", "is not read", hint, warning=True)
 
 
 def references(found: Reading) -> list[Fault]:

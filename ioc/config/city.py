@@ -14,7 +14,7 @@ class MapView(Model):
     """Where the map opens: [lon, lat], zoom, and the bounds it may not leave [west, south, east, north]."""
 
     center: tuple[float, float]
-    zoom: float = 10.0
+    zoom: Annotated[float, Field(ge=0, le=24)] = 10.0
     bounds: tuple[float, float, float, float] | None = None
     basemap: str | None = None  # a GeoJSON file in the folder, drawn under everything
 

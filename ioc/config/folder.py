@@ -170,10 +170,12 @@ def _toml(found: Reading, part: str, file: Path, model: type[T]) -> T | None:
     if not file.is_file():
         return None
     try:
-        found.texts[name] = file.read_text(encoding="utf-8")
+        found.texts[name] = file.read_text(encoding="utf-8-sig")  # some editors put a mark before the first letter
         data: Any = tomllib.loads(found.texts[name])
         return TypeAdapter(model).validate_python(data)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except UnicodeDecodeError:
+        found.faults.append(Fault(name, "", "not UTF-8 text", "save it as UTF-8"))
+    except (tomllib.TOMLDecodeError, OSError) as error:
         line = re.search(r"at line (\d+)", str(error))
         found.faults.append(Fault(f"{name}:{line[1]}" if line else name, "", f"not TOML: {error}"))
     except ValidationError as error:

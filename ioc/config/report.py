@@ -26,6 +26,9 @@ def fault(file: str, text: str, model: Any, error: Any) -> Fault:
     hint = ""
     if error["type"] == "extra_forbidden":
         hint = nearest(str(place[-1]), _fields(model, place[:-1])) or "remove it"
+    if error["type"] == "string_pattern_mismatch":
+        what = f"{str(error['input'])[:60]!r} is not of the form that is needed"
+        hint = "write name@example.org" if place[-1:] == ("email",) else "small letters a-z, digits, _ . and -"
     known = place[:-1] if error["type"] == "missing" else place
     return Fault(at(file, text, known), dotted(place), what, hint)
 

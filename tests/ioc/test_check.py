@@ -72,3 +72,36 @@ def test_a_running_part_refuses_a_folder_whose_references_are_wrong(lay_over):
 
 def test_a_running_part_takes_a_folder_with_warnings_only(lay_over):
     assert folder.load(lay_over("overlapping_topics")).feeds["air"].topic == "town/+/{sensor}"
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("metrics.toml", lambda t: "\ufeff" + t, None),
+        (
+            "metrics.toml",
+            lambda t: t.replace("low = -5.0", "low = nan"),
+            "metrics.toml:6: level.low: Input should be a finite",
+        ),
+        (
+            "city.toml",
+            lambda t: t.replace("zoom = 11.0", "zoom = 99"),
+            "city.toml:8: map.zoom: Input should be less than",
+        ),
+        ("contacts.toml", lambda t: t.replace("duty@town", "duty at town"), "(write name@example.org)"),
+        ("rules/water.tmol", str, "warning: rules/water.tmol: is not read (files here end in .toml)"),
+        ("rule/water.toml", str, "warning: rule/: is not read (did you mean rules?)"),
+    ],
+)
+def test_slips_of_the_pen(lay_over, file, change, said):
+    path = lay_over("../sound") / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(change(path.read_text("utf-8") if path.exists() else ""), encoding="utf-8")
+    found = told(path.parent if path.parent.name == "city" else path.parent.parent)
+    assert found == [] if said is None else any(said in line for line in found), found
+
+
+def test_a_file_in_another_encoding_is_told(lay_over):
+    path = lay_over("../sound")
+    (path / "metrics.toml").write_text("[level]", encoding="utf-16")
+    assert "metrics.toml: not UTF-8 text (save it as UTF-8)" in told(path)
