@@ -22,7 +22,7 @@ from ioc.store import ledger as ledger_store
 from ioc.store.database import transaction, translated
 
 if TYPE_CHECKING:
-    from ingest.batch import Batch
+    from ingest.batch import Batch, Refusal
     from ioc.city import AreaIndex
     from ioc.store.arrays import Array
     from ioc.store.write import Positions, Readings, Writer
@@ -153,7 +153,7 @@ def _no_facts() -> dict[str, Any]:
 def _store_ledger(writer: Writer, batch: Batch, counts: ledger.Counts, limits: Limits) -> None:
     conn = writer.conn
     if batch.refusals:
-        kept = [_kept(batch, refusal) for refusal in batch.refusals[-limits.quarantine_rows :]]
+        kept = [_kept(batch, refusal) for refusal in _newest(batch, limits.quarantine_rows)]
         quarantine.keep(conn, kept, limits.quarantine_rows)
     if batch.floods:
         table, flooded = batch.registry.table(conn), Counter[int]()
@@ -165,7 +165,18 @@ def _store_ledger(writer: Writer, batch: Batch, counts: ledger.Counts, limits: L
     ledger_store.add(conn, [{"feed_id": feed, **delta} for feed, delta in counts.feeds.items()])
 
 
-def _kept(batch: Batch, refusal: Any) -> quarantine.Kept:
+def _newest(batch: Batch, most: int) -> list[Refusal]:
+    """The refusals to keep, so many of each feed: a scanner's thousands must not push out another feed's few."""
+    seen, found = Counter[int](), []
+    for refusal in reversed(batch.refusals):
+        feed = batch.feeds[refusal.message]
+        seen[feed] += 1
+        if seen[feed] <= most:
+            found.append(refusal)
+    return found[::-1]
+
+
+def _kept(batch: Batch, refusal: Refusal) -> quarantine.Kept:
     message = batch.messages[refusal.message]
     return quarantine.Kept(
         feed_id=batch.feeds[refusal.message],

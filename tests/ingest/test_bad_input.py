@@ -54,6 +54,14 @@ def test_a_bad_message_is_quarantined_with_its_reason_between_good_ones(path, na
     ]
 
 
+def test_a_scanners_thousands_do_not_push_another_feeds_few_out_of_quarantine(path):
+    path.committer.limits = path.plan.limits._replace(quarantine_rows=5)
+    path.send(("air/a", b"broken"), *((f"scan/{n}", b"1") for n in range(40)))
+    kept = path.rows("SELECT topic FROM quarantine ORDER BY id")
+    assert kept == [("air/a",), *((f"scan/{n}",) for n in range(35, 40))]
+    assert balanced(path.ledger("unclaimed"))["quarantined"] == 40
+
+
 def test_a_payload_over_a_megabyte_is_kept_by_its_beginning(path):
     message = path.message("air/a", b"x" * 65_536)._replace(size=3_000_000)
     path.send(message)
