@@ -198,6 +198,8 @@ def _notes(row: Row, reader: Reader, reasons: frozenset[str]) -> list[str]:
         found.append(text["text.flapping"])
     if "reminder" in reasons:
         found.append(text["text.reminder"])
+    if row["reopened"] and row["condition"] == "true":
+        found.append(text["text.again"].format(n=row["reopened"]))
     if row["detected_late"]:
         found.append(text["text.late"])
     if row["close_reason"] and row["close_reason"].startswith("rule"):

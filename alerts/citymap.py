@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import matplotlib.pyplot as plt
 from matplotlib import patheffects
@@ -18,6 +18,7 @@ INK, DIM, PAPER, LAND, EDGE = "#e6edf5", "#8fa3ba", "#0b1524", "#13233a", "#2b41
 WATER, ROAD, HERE = "#12466b", "#3a5172", "#1d3a5f"
 # By priority, never by colour alone: the markers differ as well.
 MARKS = {1: ("#ff4d4f", "D", 95), 2: ("#ff9f1a", "^", 90), 3: ("#f5d451", "s", 60), 4: ("#6cb6ff", "o", 55)}
+Place: TypeAlias = "tuple[float, float]"
 _HALO = [patheffects.withStroke(linewidth=3, foreground=PAPER)]
 
 
@@ -50,11 +51,12 @@ def _ground(axes: Axes, data: dict[str, Any]) -> None:
     axes.add_collection(PolyCollection(data["lakes"], facecolor=WATER, edgecolor="none"))
     axes.add_collection(LineCollection(data["water"], colors=WATER, linewidths=3.0))
     axes.add_collection(LineCollection(data["roads"], colors=ROAD, linewidths=1.0))
+    taken: list[Place] = []
     for area in data["areas"]:
         if area["here"]:  # in the corner: in the middle it would hide the alarm
             axes.text(0.025, 0.955, area["name"], transform=axes.transAxes, ha="left", va="top", color=INK, fontsize=13,
                       fontweight="bold", path_effects=_HALO, zorder=8)  # fmt: skip
-        elif spot := _spot(axes, area["rings"]):
+        elif (spot := _spot(axes, area["rings"])) and _room(axes, spot, taken):
             axes.text(
                 *spot, area["name"], ha="center", va="center", color=DIM, fontsize=11, path_effects=_HALO, clip_on=True
             )
@@ -91,13 +93,18 @@ def _points(axes: Axes, data: dict[str, Any]) -> None:
 
 def _with_room(axes: Axes, alarms: list[tuple[float, float, int, str]]) -> set[int]:
     """Which alarms are labelled: the subject, and those whose text would not cover another's."""
+    taken: list[Place] = []
+    return {n for n, (lat, lon, _, label) in enumerate(alarms) if label and _room(axes, (lon, lat), taken)}
+
+
+def _room(axes: Axes, spot: Place, taken: list[Place]) -> bool:
+    """Whether a text there covers none of those `taken`, to which it then belongs."""
     (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
-    taken: dict[int, tuple[float, float]] = {}
-    for n, (lat, lon, _, label) in enumerate(alarms):
-        x, y = (lon - west) / (east - west), (lat - south) / (north - south)
-        if label and all(abs(x - other_x) > 0.2 or abs(y - other_y) > 0.1 for other_x, other_y in taken.values()):
-            taken[n] = (x, y)
-    return set(taken)
+    x, y = (spot[0] - west) / (east - west), (spot[1] - south) / (north - south)
+    free = all(abs(x - other_x) > 0.22 or abs(y - other_y) > 0.08 for other_x, other_y in taken)
+    if free:
+        taken.append((x, y))
+    return free
 
 
 def _scale(axes: Axes) -> None:

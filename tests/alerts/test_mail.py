@@ -299,3 +299,13 @@ def test_a_storm_says_what_to_do_once_and_above_the_table(conn, painter):
         assert said.count("open the sluice") == 1 + ("display:none" in said)  # a phone shows it under the subject too
         assert said.index("(6)") < said.index("Since")
     assert found.html.index('src="cid:map') < found.html.index("Since")
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "came back since then; times: 2"), ("vi", "tái diễn 2 lần")])
+def test_an_alarm_that_came_back_says_so_beside_its_first_beginning(conn, language, said):
+    write(conn)
+    conn.execute("UPDATE alarm SET reopened = 2")
+    reader = Reader(language, city.ZONE, "https://ioc.test/", city.START)
+    [row] = mail_facts.alarms(conn, [1])
+    assert said in " ".join(card(row, reader).notes)
+    assert card({**row, "reopened": 0}, reader).notes == ()

@@ -53,3 +53,14 @@ def test_lao_has_letters():
 
     [font] = FONTS.glob("*.ttf")
     assert set(map(ord, "ລະດັບນ້ຳເຕືອນ")) <= set(FT2Font(str(font)).get_charmap())
+
+
+def test_labels_of_a_map_do_not_cover_each_other(painter):
+    ground = {"areas": [], "water": [], "roads": [], "lakes": [], "sensors": [], "box": [105.9, 9.55, 106.0, 9.61]}
+
+    def drawn(lat, label):
+        alarms = [[9.58, 105.95, 2, "34.8 °C"], [lat, 105.95, 2, label]]
+        return painter.paint("map", {**ground, "alarms": alarms})
+
+    assert drawn(9.5801, "34.9 °C") == drawn(9.5801, "")
+    assert drawn(9.6, "34.9 °C") != drawn(9.6, "")
