@@ -215,10 +215,10 @@ def _values(
     """Numbers, switches and short words become values."""
     found: dict[str, Any] = {}
     for path, values in fields.items():
-        last = last_key(path)
+        last, unit = _called(path, fields)
         if guess.is_role(last, "ignore"):
             reasons.append(Reason(path, "left out", 0.8, "housekeeping of the device"))
-        elif (made := _value(path, last, values, metrics)) is not None:
+        elif (made := _value(path, last, values, metrics, unit)) is not None:
             chosen, value = made
             name = chosen.what if chosen.what not in found else guess.key_name(path)
             found[name] = value
@@ -230,13 +230,25 @@ def _values(
     options["values"] = found
 
 
-def _value(path: str, name: str, values: list[Any], metrics: Mapping[str, Metric]) -> tuple[Guess, Any] | None:
+def _called(path: str, fields: dict[str, list[Any]]) -> tuple[str, str]:
+    """(name, unit) of a value: `temp.value` is named by its object, and `temp.unit` beside it may say the unit."""
+    above, _, last = path.rpartition(".")
+    if not above or not guess.is_role(last, "value"):
+        return last_key(path), ""
+    beside = (v for p, v in fields.items() if p.rpartition(".")[0] == above and guess.is_role(last_key(p), "unit"))
+    said = next(beside, [""])
+    return last_key(above), str(said[0]) if len(set(map(str, said))) == 1 else ""
+
+
+def _value(
+    path: str, name: str, values: list[Any], metrics: Mapping[str, Metric], unit: str = ""
+) -> tuple[Guess, Any] | None:
     cleaned = [number_or_text(v) if isinstance(v, str) else v for v in values]
     parted = [own_unit(v) if isinstance(v, str) else (v, None) for v in cleaned]
     if parted and all(isinstance(v, int | float) and unit for v, unit in parted):  # '21.5 °C' says it itself
         return guess.metric(name, [v for v, _ in parted], str(parted[0][1]), metrics), path
     if all(isinstance(v, int | float) for v in cleaned):
-        chosen = guess.metric(name, cleaned, "", metrics)
+        chosen = guess.metric(name, cleaned, unit, metrics)
         target = metrics[chosen.what].unit if chosen.what in metrics else ""
         needs = chosen.unit and chosen.unit != target
         return chosen, {"path": path, "unit": chosen.unit} if needs else path

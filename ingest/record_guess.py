@@ -36,6 +36,11 @@ def shape_of(data: Sequence[Any]) -> Shape:
         if found := _array(rows):
             return Shape("", list(data), {"items": "", **found})
         return Shape("[]", rows, outer=[{} for _ in data])
+    if _keyed_lists(first):
+        rows = [
+            item for d in data if isinstance(d, dict) for held in d.values() if isinstance(held, list) for item in held
+        ]
+        return Shape("*[]", rows, outer=list(data), keyed=True)
     path = next((p for p, v in _lists(first) if all(isinstance(i, dict) for i in v)), None)
     if path is not None:
         items = [item for d in data for item in items_at(d, path) if isinstance(item, dict)]
@@ -58,12 +63,21 @@ def _of_objects(first: Any, data: Sequence[Any]) -> Shape:
     return Shape("", list(data))
 
 
+def _keyed_lists(data: Any) -> bool:
+    """{"Device A": [{..}], "Device B": [{..}]}: lists of records alike, each under its sensor's name."""
+    lists = list(data.values()) if isinstance(data, dict) else []
+    if len(lists) < 2 or not all(isinstance(v, list) and v and all(isinstance(i, dict) for i in v) for v in lists):
+        return False
+    first = set(lists[0][0])
+    return all(len(first & set(held[0])) >= 0.7 * len(first | set(held[0])) for held in lists)
+
+
 def _named_objects(data: Any, path: str = "", depth: int = 0) -> Iterator[dict[str, str]]:
     """Objects of objects that each hold a value, with the names of value, unit and time: `values_from` of a mapping."""
     inner = [v for v in data.values() if isinstance(v, dict)] if isinstance(data, dict) and depth < 4 else []
     common = sorted(set(inner[0]).intersection(*inner[1:])) if inner else []
     value = next((k for k in common if guess.is_role(k, "value")), None)
-    if value is not None and (len(inner) > 1 or len(inner) == len(data)):
+    if value is not None and len(inner) > 1:
         roles = {role: next((k for k in common if guess.is_role(k, role)), None) for role in ("unit", "time")}
         yield {"path": path, "value": value, **{role: key for role, key in roles.items() if key}}
         return

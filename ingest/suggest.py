@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ingest import feed_text, guess, mapping_guess, shapes
 from ingest.check import check
 from ingest.formats._read import text_of
-from ingest.formats._values import number, number_or_text
+from ingest.formats._values import number, number_or_text, with_unit
 from ingest.mapping_guess import Reason
 from ioc.config.feeds import Feed
 from ioc.errors import ConfigError
@@ -85,7 +85,8 @@ def _declared(group: Group, folder: CityFolder) -> tuple[dict[str, Any], list[Re
     pattern = shapes.pattern(group, named=group.format not in ("value", "csv", ""))
     if group.format == "value":
         options = {"metric": pattern.metric} if pattern.metric else {}
-        words = [text for s in group.samples if isinstance(text := number_or_text(text_of(s.payload)), str)]
+        said = (with_unit(number_or_text(text_of(sample.payload)))[0] for sample in group.samples)
+        words = [text for text in said if isinstance(text, str)]
         states = guess.states(words) if words else None
         reasons = [Reason("format", "value", 0.8, "a bare value a message")]
         if states:

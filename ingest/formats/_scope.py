@@ -77,7 +77,7 @@ def _descend(scope: Scope, plan: list[tuple[Callable[[Any], Any], bool]]) -> Ite
     elif isinstance(found, list):
         for inner in found:
             if inner is not None:
-                yield from _descend(Scope(inner, around), rest)
+                yield from _descend(Scope(inner, around, scope.key), rest)
     elif found is not None and not keyed:
         yield from _descend(Scope(found, around, scope.key), rest)
 

@@ -143,3 +143,25 @@ def test_a_file_without_topics_never_claims_all_of_them(tmp_path, capsys):
     said = capsys.readouterr().out
     assert 'topic = "samples/meter"' in said
     assert "names no topic" in said
+
+
+def test_a_unit_behind_the_number_and_words_among_numbers(city):
+    found, _ = readings(city, ("h/a", {"id": "a", "temp": "77 °F", "level": "172 cm"}))
+    assert found == [("a", "temperature", 25.0), ("a", "water_level", 1.72)]
+    _, feed = readings(
+        city, ("b/r1/temp", b"21.5 \xc2\xb0C"), ("b/r1/door", b"closed"), ("b/r2/temp", b"20.5 \xc2\xb0C")
+    )
+    assert feed["states"] == {"closed": 0.0}, "a number with its unit is no word"
+
+
+def test_records_under_their_sensors_names(city):
+    said = {"Device A": [{"ts": 1777600000, "values": {"temperature": 21}}],
+            "Device B": [{"ts": 1777600000, "values": {"temperature": 22}}]}  # fmt: skip
+    found, _ = readings(city, ("gateway/telemetry", said))
+    assert found == [("Device A", "temperature", 21.0), ("Device B", "temperature", 22.0)]
+
+
+def test_a_value_in_an_object_of_its_own_name(city):
+    said = {"source": {"id": "251"}, "x_Temp": {"T": {"value": 77, "unit": "°F"}}, "x_Hum": {"H": {"value": 55}}}
+    found, _ = readings(city, ("s/dev", said))
+    assert sorted(found) == [("251", "humidity", 55.0), ("251", "temperature", 25.0)]
