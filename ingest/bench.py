@@ -103,11 +103,11 @@ class Bench:
             rate = self._full_speed(messages)
             cpu = {part: round((s - before[part]) / messages * 1e6, 1) for part, s in self._cpu(ingester).items()}
             say(f"full speed: {rate:,.0f} messages/s, {rate * 4:,.0f} readings/s")
-            delays = self._paced(min(seconds, 6.0))
+            delays = self._paced(min(seconds, 5.0))
             rss = psutil.Process(ingester.pid).memory_info().rss / 1e6
             p50, p95, p99 = (round(float(np.percentile(delays, q)) * 1000, 1) for q in (50, 95, 99))
             say(f"publish to commit at {_PACE:,}/s: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms; ingester {rss:.0f} MB")
-        receive = self._receive_only(messages)
+        receive = self._receive_only(messages // 2)
         say(f"receive only: {receive:,.0f} messages/s")
         copy = bench_others.copy_only(self.postgres.url, 3.0, self.sensors * 4)
         say(f"copy only: {copy:,.0f} readings/s")

@@ -31,7 +31,7 @@ def register(commands: Any) -> None:
         "ingest", help="broker -> ingester -> PostgreSQL on this machine: rates and delays"
     )
     bench.add_argument("--json", action="store_true", help="print one JSON object as the last line, and little else")
-    bench.add_argument("--seconds", type=float, default=10.0, metavar="N", help="length of the full-speed part (10)")
+    bench.add_argument("--seconds", type=float, default=8.0, metavar="N", help="length of the full-speed part (8)")
     bench.add_argument("--broker", choices=("auto", "mosquitto", "nats"), default="auto", help="MQTT broker (auto)")
     bench.add_argument("--sensors", type=int, default=10_000, metavar="N", help="sensors, four values each (10000)")
     bench.set_defaults(handler=_bench)
