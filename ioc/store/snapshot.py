@@ -114,7 +114,7 @@ def areas(conn: Connection) -> list[Row]:
 
 
 def events(conn: Connection, most: int = 1000) -> list[Row]:
-    """Open events with a place or an area: id, kind, title, status, severity, feed, domain, lat, lon, area, opened (ms)."""
+    """Open events with a place or an area; opened in milliseconds, `feed` and `domain` of the feed that tells."""
     return _rows(conn, "events", most=most)
 
 
