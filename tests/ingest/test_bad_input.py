@@ -206,7 +206,7 @@ def test_schema_drift_is_seen_message_by_message(path):
         ("air/a", {"t": now_us() / 1e6, "pm25": 3}), ("air/a", {"t": now_us() / 1e6, "pm": "3 µg"}), ("air/a", good(2))
     )
     assert path.rows("SELECT value FROM latest") == [(2.0,)]
-    assert path.reasons() == {("quarantined", "no_values"): 1, ("quarantined", "not_a_number"): 1}
+    assert path.reasons() == {("quarantined", "no_values"): 1, ("quarantined", "bad_unit"): 1}
     assert balanced(path.ledger())["received"] == 4
 
 
