@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboards import snapshot, wire
+from dashboards import metrics, snapshot, wire
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,6 +66,9 @@ class Hub:
     def show(self, frame: Frame, movers: NDArray[np.intp], heard: int) -> None:
         """A new frame: tell every screen what changed in it."""
         old, self.frame, self.movers, self.heard = self.frame, frame, movers, heard
+        metrics.FRAMES.inc()
+        metrics.POINTS.set(len(frame.state))
+        metrics.HEARD.set(heard / 1e6)
         if old is None or old.generation != frame.generation:
             self.sequence += 1
             self._tell(wire.whole(frame, movers, self.sequence, self.clock()))
@@ -84,6 +87,7 @@ class Hub:
     def reach(self, away: bool, offset: float | None = None) -> None:
         """Whether the store can be reached; a change is told at once."""
         self.offset = self.offset if offset is None else offset
+        metrics.AWAY.set(away)
         if away != self.away:
             self.away = away
             self.beat()
@@ -99,6 +103,7 @@ class Hub:
         """Beat whenever nothing else was said for a second; runs until cancelled."""
         while True:
             await asyncio.sleep(HEARTBEAT / 4)
+            metrics.SCREENS.set(len(self.screens))
             if time.monotonic() - self.quiet_since >= HEARTBEAT:
                 self.beat()
 

@@ -62,6 +62,7 @@ class Live:
         self._doubtful: list[int] = []
         self._offset = 0.0
         self._started = datetime.now(UTC)
+        self._why_away = ""  # said once, not at every attempt
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`; a lost store is said, and tried again every second."""
@@ -75,7 +76,9 @@ class Live:
                 ):
                     self._follow(conn, stop)
             except StoreError as error:
-                log.warning("the store is away: %s", error)
+                if str(error) != self._why_away:
+                    log.warning("the store is away: %s", error)
+                self._why_away = str(error)
                 self._tell_away()
                 stop.wait(1.0)
 
@@ -86,6 +89,7 @@ class Live:
 
     def _follow(self, conn: Connection, stop: threading.Event) -> None:
         snapshot.listen(conn)
+        self._why_away = ""
         self._due.clear()
         self._load(conn)
         while not stop.is_set():

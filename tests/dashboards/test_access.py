@@ -13,6 +13,7 @@ from dashboards import service
 from dashboards.session import Keys
 from ioc.errors import StartError
 from ioc.settings import Settings
+from tests import services
 from tests.dashboards.conftest import Screens
 
 SECRET, PASSWORD = "a-secret-of-the-tests", "nước lên"
@@ -165,3 +166,11 @@ def test_scripts_come_packed_and_are_kept_for_a_year_where_their_address_changes
     assert "immutable" in screens.get("/assets/00-maplibre-gl.js?b=1")[1]["cache-control"]
     assert screens.get("/assets/00-maplibre-gl.js")[1]["cache-control"] == "no-cache"
     assert screens.get("/assets/nothing.js")[0] == 404
+
+
+def test_prometheus_is_told_what_the_screens_show(screens):
+    def points():
+        lines = screens.get("/metrics")[2].decode().splitlines()
+        return next((float(line.split()[1]) for line in lines if line.startswith("ioc_dashboards_points ")), 0.0)
+
+    assert services.wait_for(points, "the map has points") > 10
