@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WINDOW = 8_192  # unacknowledged messages an MQTT 5 broker may send us; others have their own limit
+WINDOW = 30_000  # unacknowledged messages an MQTT 5 broker may send us; others have their own limit
 _SLOWEST_RETRY = 15.0  # seconds between attempts to connect
 
 

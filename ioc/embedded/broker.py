@@ -125,7 +125,7 @@ def _mosquitto_conf(folder: Path, port: int) -> str:
         f"persistence_location {folder}/",
         "autosave_interval 5",  # what a kill -9 may cost, in seconds; a clean stop saves everything
         "max_queued_messages 0",  # an ingester that is away loses nothing
-        "max_inflight_messages 2000",
+        "max_inflight_messages 30000",
         "max_packet_size 16000000",
         "log_dest stderr",
         "log_type error",
@@ -157,7 +157,7 @@ mqtt {{
   listen: "127.0.0.1:{port}"
   ack_wait: "10s"
   js_api_timeout: "30s"
-  max_ack_pending: 8000
+  max_ack_pending: 30000
 }}
 max_payload: 8MB
 write_deadline: "30s"
