@@ -157,7 +157,7 @@ mqtt {{
   listen: "127.0.0.1:{port}"
   ack_wait: "10s"
   js_api_timeout: "30s"
-  max_ack_pending: 30000
+  max_ack_pending: 8000
 }}
 max_payload: 8MB
 write_deadline: "30s"

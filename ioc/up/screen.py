@@ -37,7 +37,7 @@ class Screen:
         self.done(what, where, time.monotonic() - started)
 
     def done(self, what: str, where: str, seconds: float) -> None:
-        self.console.print(f"  [green]✓[/green] {what:<11} {seconds:5.1f} s  [dim]{escape(where)}[/dim]")
+        self.console.print(f"  [green]✓[/green] {what:<11} {max(0.0, seconds):5.1f} s  [dim]{escape(where)}[/dim]")
 
     def slow(self, what: str, log: Path) -> None:
         self.console.print(f"  [yellow]…[/yellow] {what:<11} is not ready yet, see {escape(str(log))}")
