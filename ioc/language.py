@@ -1,19 +1,19 @@
 """Says numbers, times, ages and fixed phrases the way readers of English, Vietnamese and Lao write them.
 
-Phrases live beside the package that speaks them, in `<package>/words/<language>.toml`; what a language lacks is said
-in English.
+Phrases are gettext catalogues beside the package that speaks them: `<package>/words/en.pot` holds every key (msgctxt)
+with its English (msgid), `<language>.po` what translators made of it. What a language lacks is said in English.
 """
 
 from __future__ import annotations
 
 import math
-import tomllib
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from babel.messages.pofile import read_po
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime, tzinfo
 
 LANGUAGES = {"en": "English", "vi": "Tiếng Việt", "lo": "ລາວ"}
@@ -43,15 +43,13 @@ def words(package: str, lang: str) -> Words:
 
 
 def _read(package: str, lang: str) -> dict[str, str]:
-    file = files(package) / "words" / f"{known(lang)}.toml"
-    return dict(_flat(tomllib.loads(file.read_text(encoding="utf-8")))) if file.is_file() else {}
-
-
-def _flat(table: Mapping[str, object], before: str = "") -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for key, value in table.items():
-        found += _flat(value, f"{before}{key}.") if isinstance(value, dict) else [(before + key, str(value))]
-    return found
+    file = files(package) / "words" / ("en.pot" if known(lang) == "en" else f"{lang}.po")
+    if not file.is_file():
+        return {}
+    with file.open("rb") as catalogue:
+        entries = [entry for entry in read_po(catalogue) if entry.context and not entry.fuzzy]
+    said = ((e.context, str(e.id if known(lang) == "en" else e.string)) for e in entries)
+    return {key: text for key, text in said if text}
 
 
 def number(value: float | None, decimals: int, lang: str) -> str:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel.messages.pofile import read_po
 
 from ioc import language
 
@@ -55,3 +57,15 @@ def test_a_phrase_that_a_language_lacks_is_said_in_english(monkeypatch):
 @pytest.mark.parametrize("lang", ["vi", "lo"])
 def test_the_core_says_everything_in_every_language(lang):
     assert set(language._read("ioc", lang)) == set(language._read("ioc", "en"))
+
+
+@pytest.mark.parametrize("package", ["ioc", "alerts", "dashboards"])
+@pytest.mark.parametrize("lang", ["vi", "lo"])
+def test_translators_see_the_english_that_is_spoken(package, lang):
+    """A phrase whose English changed is not silently kept in the old sense."""
+    folder = Path(language.__file__).parents[1] / package / "words"
+    read = {}
+    for name in ("en.pot", f"{lang}.po"):
+        with (folder / name).open("rb") as file:
+            read[name] = {entry.context: entry.id for entry in read_po(file) if entry.context}
+    assert read[f"{lang}.po"] == read["en.pot"]
