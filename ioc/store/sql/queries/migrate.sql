@@ -4,9 +4,12 @@ SELECT to_regclass('schema_step') IS NOT NULL;
 
 -- offered --
 -- A TimescaleDB that is not preloaded cannot be created, and one under the Apache licence has neither columnstore nor
--- continuous aggregates: both count as plain PostgreSQL.
+-- continuous aggregates: both count as plain PostgreSQL. A database in which the extension was not made yet does not know
+-- the licence, only what the preloaded part says.
 SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
-    AND coalesce(current_setting('timescaledb.license', true), '') = 'timescale';
+    AND CASE WHEN current_setting('timescaledb.license', true) IS NOT NULL
+        THEN current_setting('timescaledb.license', true) = 'timescale'
+        ELSE current_setting('timescaledb.max_background_workers', true) IS NOT NULL END;
 
 -- lock --
 -- Held to the end of the transaction.
