@@ -24,10 +24,10 @@ OWNERS = {
     "fastapi": ("dashboards/",),
     "starlette": ("dashboards/",),
     "uvicorn": ("dashboards/",),
-    "pint": ("ingest/units.py",),
+    "pint": ("ioc/units.py",),
     "jmespath": ("ingest/",),
     "aiosmtpd": ("ioc/embedded/mail.py",),
-    "geopandas": ("ioc/city.py", "sample_feeds/"),
+    "geopandas": ("ioc/city.py", "ioc/geo/", "sample_feeds/"),
     "rich": ("ioc/", "ingest/", "alerts/", "dashboards/"),
 }
 FILES = sorted(f for package in PACKAGES for f in (ROOT / package).rglob("*.py"))

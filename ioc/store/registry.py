@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ioc.store import areas as memberships
 from ioc.store import queries
 from ioc.store.database import transaction
 
@@ -46,6 +47,13 @@ def new_day(conn: Connection, folder: CityFolder) -> bool:
     return digest == folder.digest and areas_on != today and sync(conn, folder)
 
 
+def new_places(conn: Connection) -> int:
+    """Areas of the sensors whose place messages told since; returns how many memberships changed."""
+    with transaction(conn):
+        conn.execute(queries.load("registry")["lock"], {"key": _LOCK})
+        return memberships.join(conn, everything=False)
+
+
 def _known(conn: Connection, folder: CityFolder) -> tuple[str | None, date | None, date]:
     row = conn.execute(queries.load("registry")["known"], {"zone": folder.city.zone}).fetchone()
     assert row is not None
@@ -61,10 +69,11 @@ def _write(conn: Connection, folder: CityFolder, today: date) -> int:
     changed = _run(conn, "city", _city(folder), digest=folder.digest, today=today)
     changed += _part(conn, "feed", _feeds(folder))
     changed += _run(conn, "metric_set", _metrics(folder))
-    changed += (
+    redrawn = (
         _run(conn, "area_add", areas) + _run(conn, "area_set", areas) + _run(conn, "area_gone", areas, today=today)
     )
-    changed += _part(conn, "sensor", _sensors(folder, index)) + _place(conn, index)
+    changed += redrawn + _part(conn, "sensor", _sensors(folder, index)) + _place(conn, index)
+    changed += memberships.join(conn, everything=redrawn > 0)
     changed += _part(conn, "contact", _contacts(folder))
     return changed + _part(conn, "rule", _rules(folder))
 

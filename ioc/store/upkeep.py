@@ -121,6 +121,10 @@ def _areas(conn: Connection, task: Task) -> str:
     return "worked out" if registry.new_day(conn, task.folder) else ""
 
 
+def _places(conn: Connection, task: Task) -> str:  # noqa: ARG001
+    return f"{registry.new_places(conn)} memberships"
+
+
 def _closed_hours(conn: Connection, task: Task) -> str:
     return _rollups(conn, task, rollups.hour_of(task.now))
 
@@ -155,6 +159,7 @@ JOBS: dict[str, tuple[timedelta, Job]] = {
     "cadences": (timedelta(hours=1), _cadences),
     "quality": (timedelta(seconds=50), _quality),
     "areas": (timedelta(minutes=10), _areas),
+    "places": (timedelta(seconds=20), _places),
     "retention": (timedelta(hours=1), _retention),
     "prune": (timedelta(hours=6), _prune),
 }
