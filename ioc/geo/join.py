@@ -1,7 +1,7 @@
 """Places and dated areas in, memberships out: which area of each kind holds each place, by the maps of which days.
 
-Where polygons of a kind overlap, the smallest counts, and of equal ones the first by key: a town inside a district that was
-drawn without a hole is the town. A point on a border is in both neighbours, and so counts for the smaller one.
+Where polygons of a kind overlap, the smallest counts, and of equal ones the first by key: a town inside a district that
+was drawn without a hole is the town. A point on a border is in both neighbours, and so counts for the smaller one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
 
 class Version(NamedTuple):
-    """An area as it was from valid_from (None: since ever) until before valid_to (None: for ever). geometry: GeoJSON."""
+    """An area as it was on days valid_from (None: since ever) <= day < valid_to (None: for ever). geometry: GeoJSON."""
 
     id: int
     key: str

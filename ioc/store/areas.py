@@ -1,4 +1,4 @@
-"""Areas over time: keeps which area held which fixed sensor, and answers who was a member of what by the map of any day."""
+"""Areas over time: keeps which area held which fixed sensor, and says who was in what by the map of any day."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Map(NamedTuple):
 
 
 def join(conn: Connection, *, everything: bool) -> int:
-    """Work out the areas of the places that are new, or of all places since areas changed; returns how many rows changed.
+    """Work out the areas of the new places, or of all places since areas changed; returns how many rows changed.
 
     To be called in a transaction that holds the registry's lock.
     """
