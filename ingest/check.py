@@ -18,7 +18,7 @@ from ingest.pipeline import Decoder
 from ingest.registry import Registry
 from ingest.router import Router
 from ingest.times import moment
-from ingest.units import UnitError, conversion, known
+from ioc.units import UnitError, conversion, known
 from ioc.records import Measurement
 
 if TYPE_CHECKING:

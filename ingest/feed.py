@@ -15,7 +15,7 @@ from ingest.batch import Place
 from ingest.flood import Flood
 from ingest.names import Namer, clean
 from ingest.registry import Sensor, Slot
-from ingest.units import UnitError, conversion, known
+from ioc.units import UnitError, conversion, known
 from ioc import plugins
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Event, Measurement, Position, SensorFacts

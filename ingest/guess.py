@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest import times
 from ingest.formats._values import number, place
-from ingest.units import UnitError, conversion, known
+from ioc.units import UnitError, conversion, known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

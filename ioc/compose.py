@@ -100,7 +100,7 @@ def _complaint(model: type, error: Any) -> Complaint:
 
 
 def _check_units(source: str, target: str) -> str:
-    from ingest.units import UnitError, conversion
+    from ioc.units import UnitError, conversion
 
     try:
         conversion(source, target)

@@ -12,7 +12,7 @@ from ingest.formats._events import EventFields, events
 from ingest.formats._json_parts import Array, Value, ValuesFrom
 from ingest.formats._scope import scoped
 from ingest.formats._values import number, number_or_text, own_unit, place, place_of, plain, text
-from ingest.units import conversion
+from ioc.units import conversion
 from ioc.config.types import Model
 from ioc.errors import DecodeError
 from ioc.records import Measurement, Position, Record, SensorFacts

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ingest.units import known
+from ioc.units import known
 from ioc.errors import DecodeError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ingest import times
 from ingest.formats import _ngsi as ngsi
 from ingest.formats._read import json_data
 from ingest.formats._values import number, place_of, read_time, text
-from ingest.units import UnitError, conversion
+from ioc.units import UnitError, conversion
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Event, Measurement, Position, SensorFacts

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from ingest import units
+from ioc import units
 from ingest.formats import _layout, binary, compiled
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, Position, SensorFacts

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ingest.units import SAME, UnitError, conversion, known
+from ioc.units import SAME, UnitError, conversion, known
 
 PAIRS = [
     ("°F", "°C", 212, 100), ("CEL", "°C", 21, 21), ("Cel", "degC", 21, 21), ("F", "°C", 32, 0), ("C", "K", 0, 273.15),
