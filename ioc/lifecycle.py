@@ -78,6 +78,8 @@ def step(state: State, event: str, *, latching: bool = False, reason: str = "") 
         return _release(state, _OFF[event], event)
     if event in ("flap_on", "flap_off"):
         return _flap(state, on=event == "flap_on")
+    if event in ("worse", "better"):
+        return _severity(state, worse=event == "worse")
     return _by_hand(state, event, reason)
 
 
@@ -119,6 +121,17 @@ def _flap(state: State, *, on: bool) -> Step:
         told = ("flapping",) if state.told != "none" and state.suppression == "none" else ()
         return Step(replace(state, flapping=True), ("flapping",), told)
     return _told(replace(state, flapping=False), ("steady",))
+
+
+def _severity(state: State, *, worse: bool) -> Step:
+    """A worse level is told again and needs to be seen again; a better one is only recorded."""
+    if state.condition == "false":
+        return Step(state)
+    if not worse:
+        return Step(state, ("eased",))
+    again = replace(state, acked=False)
+    quiet = state.suppression != "none" or state.flapping
+    return Step(again, ("worsened",)) if quiet else Step(replace(again, told="raised"), ("worsened",), ("raised",))
 
 
 def _by_hand(state: State, event: str, reason: str) -> Step:

@@ -30,13 +30,19 @@ class Open(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What was measured with it: the data's own time, value, worst value, level, percent of flapping."""
+    """What was measured with it: the data's own time, value, worst value, level, percent of flapping.
+
+    priority, held: where the severity moved: the level's own, and which levels hold (a bit each).
+    """
 
     time: datetime | None = None
     value: float | None = None
     peak: float | None = None
     threshold: float | None = None
     flap: float | None = None
+    priority: int | None = None
+    held: int | None = None
+    detail: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,9 @@ class New:
     sensor_id: int | None = None
     feed_id: int | None = None
     event_id: int | None = None
+    area: str | None = None  # where it is known of the target itself
+    lat: float | None = None
+    lon: float | None = None
     note: str = ""
     then: Sequence[Move] = ()
 
@@ -190,7 +199,8 @@ def _new_row(one: New, state: lifecycle.State, version: int) -> dict[str, Any]:
         "feed_id": one.feed_id, "event_id": one.event_id, "value": one.seen.value, "peak": one.seen.peak,
         "threshold": one.seen.threshold, "latched": state.latched, "suppression": state.suppression, "told": state.told,
         "flap": one.seen.flap or 0.0, "flapping": state.flapping, "event_start": one.since, "last_event": one.seen.time,
-        "opened_at": one.at, "late": one.late, "row_version": version,
+        "opened_at": one.at, "late": one.late, "row_version": version, "area": one.area, "lat": one.lat,
+        "lon": one.lon, "priority": one.seen.priority, "held": one.seen.held, "detail": one.seen.detail,
     }  # fmt: skip
 
 
@@ -200,7 +210,7 @@ def _update(conn: Connection, moves: Sequence[tuple[Open, Sequence[Move]]], ledg
         state, version, last, until = alarm.state, alarm.version, None, None
         for move in events:
             step = lifecycle.step(state, move.event, latching=alarm.latching, reason=move.note)
-            if step.state == state and not step.tell:
+            if step.state == state and not step.changes and not step.tell:
                 continue
             version = ledger.add(alarm.id, version, step, move)
             if move.length is not None:
@@ -223,6 +233,7 @@ def _row(
         "suppression": state.suppression, "flapping": state.flapping, "told": state.told, "reopened": state.reopened,
         "actor": last.actor, "note": last.note, "flap": seen.flap, "value": seen.value, "peak": seen.peak,
         "threshold": seen.threshold, "event_time": seen.time, "reminded_at": at if last.event == "remind" else None,
+        "priority": seen.priority, "held": seen.held, "detail": seen.detail,
     }  # fmt: skip
 
 

@@ -22,15 +22,18 @@ ORDER BY a.id FOR UPDATE OF a;
 -- open --
 -- New alarms; one that another writer opened first is left alone. What is known of the target is written with it.
 INSERT INTO alarm (rule_id, rule_version, target, series_id, sensor_id, feed_id, area, domain, lat, lon, priority, value, peak,
-    threshold, latched, suppression, told, flap, flapping, event_start, last_event, opened_at, detected_late, row_version)
-SELECT g.rule_id, r.version, g.target, g.series_id, s.id, coalesce(g.feed_id, se.feed_id), coalesce(s.area, e.area),
-    coalesce(nullif(s.domain, ''), m.domain, f.domain, ''), coalesce(p.lat, s.lat, e.lat), coalesce(p.lon, s.lon, e.lon),
-    r.priority, g.value, g.peak, g.threshold, g.latched, g.suppression, g.told, g.flap, g.flapping, g.event_start, g.last_event,
-    g.opened_at, g.late, g.row_version
+    threshold, latched, suppression, told, flap, flapping, event_start, last_event, opened_at, detected_late, row_version,
+    held, detail)
+SELECT g.rule_id, r.version, g.target, g.series_id, s.id, coalesce(g.feed_id, se.feed_id), coalesce(g.area, s.area, e.area),
+    coalesce(nullif(s.domain, ''), m.domain, f.domain, r.settings->'scope'->'domains'->>0, ''),
+    coalesce(g.lat, p.lat, s.lat, e.lat), coalesce(g.lon, p.lon, s.lon, e.lon),
+    coalesce(g.priority, r.priority), g.value, g.peak, g.threshold, g.latched, g.suppression, g.told, g.flap, g.flapping, g.event_start, g.last_event,
+    g.opened_at, g.late, g.row_version, coalesce(g.held, 1), coalesce(g.detail, '{}')
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (rule_id int, target text, series_id int, sensor_id int, feed_id int,
     event_id bigint, value double precision, peak double precision, threshold double precision, latched boolean,
     suppression text, told text, flap real, flapping boolean, event_start timestamptz, last_event timestamptz,
-    opened_at timestamptz, late boolean, row_version int)
+    opened_at timestamptz, late boolean, row_version int, area text, lat double precision, lon double precision,
+    priority smallint, held int, detail jsonb)
 JOIN rule r ON r.id = g.rule_id
 LEFT JOIN series se ON se.id = g.series_id
 LEFT JOIN sensor s ON s.id = coalesce(g.sensor_id, se.sensor_id)
@@ -58,11 +61,12 @@ UPDATE alarm a SET condition = g.condition, latched = g.latched, suppression = g
     last_event = greatest(a.last_event, g.event_time),
     cleared_at = CASE WHEN g.condition <> 'false' THEN NULL ELSE coalesce(a.cleared_at, g.at) END,
     closed_at = CASE WHEN g.closed <> '' THEN g.at END, close_reason = nullif(g.closed, ''),
-    reminded_at = coalesce(g.reminded_at, a.reminded_at)
+    reminded_at = coalesce(g.reminded_at, a.reminded_at), priority = coalesce(g.priority, a.priority),
+    held = coalesce(g.held, a.held), detail = coalesce(g.detail, a.detail)
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (id bigint, was int, condition text, acked boolean, latched boolean,
     suppression text, flapping boolean, flap real, told text, reopened int, row_version int, closed text, at timestamptz,
     actor text, note text, until timestamptz, value double precision, peak double precision, threshold double precision,
-    event_time timestamptz, reminded_at timestamptz)
+    event_time timestamptz, reminded_at timestamptz, priority smallint, held int, detail jsonb)
 WHERE a.id = g.id AND a.row_version = g.was
 RETURNING a.id;
 
@@ -122,8 +126,10 @@ GROUP BY a.rule_id, a.target;
 -- a day, flapping that may be over, a rule or a pair that is gone.
 SELECT a.id, a.rule_id, a.target, CASE
     WHEN NOT r.enabled THEN 'close:rule disabled'
-    WHEN a.series_id IS NOT NULL AND NOT EXISTS (
+    WHEN starts_with(a.target, 'series:') AND NOT EXISTS (
         SELECT 1 FROM rule_target t WHERE t.rule_id = a.rule_id AND t.series_id = a.series_id) THEN 'close:rule changed'
+    WHEN EXISTS (SELECT 1 FROM rule_health h WHERE h.rule_id = a.rule_id AND h.inputs) AND NOT EXISTS (
+        SELECT 1 FROM rule_input i WHERE i.rule_id = a.rule_id AND i.target = a.target) THEN 'close:rule changed'
     WHEN a.suppression = 'shelved' AND a.suppressed_until <= %(at)s THEN 'unshelve'
     WHEN a.suppression = 'out_of_service' AND a.suppressed_until <= %(at)s THEN 'put_back'
     WHEN a.flapping THEN 'flap'
@@ -132,8 +138,10 @@ SELECT a.id, a.rule_id, a.target, CASE
 FROM alarm a JOIN rule r ON r.id = a.rule_id
 WHERE a.closed_at IS NULL AND (
     NOT r.enabled
-    OR a.series_id IS NOT NULL AND r.kind IN ('threshold', 'stuck') AND NOT EXISTS (
+    OR starts_with(a.target, 'series:') AND NOT EXISTS (
         SELECT 1 FROM rule_target t WHERE t.rule_id = a.rule_id AND t.series_id = a.series_id)
+    OR EXISTS (SELECT 1 FROM rule_health h WHERE h.rule_id = a.rule_id AND h.inputs) AND NOT EXISTS (
+        SELECT 1 FROM rule_input i WHERE i.rule_id = a.rule_id AND i.target = a.target)
     OR a.suppression IN ('shelved', 'out_of_service') AND a.suppressed_until <= %(at)s
     OR a.flapping
     OR a.condition = 'false' AND a.acked_at IS NULL AND NOT a.latched AND a.suppression = 'none'
