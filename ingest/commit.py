@@ -19,7 +19,7 @@ from ingest.feed import FUTURE
 from ingest.names import clean
 from ioc.store import arrays, lessons, quarantine, series, write
 from ioc.store import ledger as ledger_store
-from ioc.store.database import transaction, translated
+from ioc.store.database import confirmed, translated
 
 if TYPE_CHECKING:
     from ingest.batch import Batch, Refusal
@@ -51,7 +51,7 @@ def commit(writer: Writer, batch: Batch, limits: Limits) -> ledger.Counts:
         table = batch.registry.table(writer.conn)
         sensor_ids = batch.registry.resolve_sensors(writer.conn)
     rows = judged(batch, table)
-    with transaction(writer.conn):
+    with confirmed(writer.conn):
         new = _store_readings(writer, rows)
         places, moved = _store_positions(writer, batch, sensor_ids)
         happened, event_ids = _store_events(writer, batch, limits)

@@ -122,7 +122,8 @@ class Committer:
 
     def _connected(self) -> Writer:
         if self._writer is None or self._writer.conn.closed:
-            self._writer = write.Writer(database.connect(self._url, name="ioc ingest", autocommit=True))
+            conn = database.connect(self._url, name="ioc ingest", autocommit=True, purpose=database.WRITER)
+            self._writer = write.Writer(conn)
         return self._writer
 
     def _lost(self, error: StoreError) -> None:

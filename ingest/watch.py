@@ -96,7 +96,7 @@ class Watch(threading.Thread):
     def _serve_requests(self) -> None:
         """Do what somebody at a desk asked for."""
         try:
-            with database.connect(self._url, name="ioc ingest watch") as conn:
+            with database.connect(self._url, name="ioc ingest watch", purpose=database.WHOLE) as conn:
                 for request in requests.waiting(conn):
                     try:
                         found = replay_quarantine(self.plan.folder, self._url, request.feed)

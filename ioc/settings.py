@@ -26,7 +26,12 @@ class SettingsError(IocError):
 
 # name, kind, help: the list that README, the deploy files and `ioc --help` are checked against.
 SETTINGS: tuple[tuple[str, type, str], ...] = (
-    ("IOC_DATABASE_URL", str, "PostgreSQL or TimescaleDB: postgresql://user:password@host:5432/name"),
+    (
+        "IOC_DATABASE_URL",
+        str,
+        "PostgreSQL or TimescaleDB: postgresql://user:password@host:5432/name, or @one,two for several",
+    ),
+    ("IOC_DATABASE_READ_URL", str, "replicas that charts and exports may be read from while they lag only a little"),
     ("IOC_BROKER_URL", str, "MQTT broker: mqtt://user:password@host:1883, or mqtts:// for TLS"),
     ("IOC_BROKER_CA", str, "path of the certificate authority that signed the broker's certificate"),
     ("IOC_BROKER_CERT", str, "path of the client certificate, where the broker wants one"),
@@ -50,6 +55,7 @@ class Settings:
     """One field a setting: IOC_DATABASE_URL is `database_url`. An empty text is "not given"."""
 
     database_url: str = ""
+    database_read_url: str = ""
     broker_url: str = ""
     broker_ca: str = ""
     broker_cert: str = ""
@@ -142,6 +148,7 @@ def _checked(name: str, value: str, faults: list[str]) -> str | int | None:
 
 _SCHEMES = {
     "IOC_DATABASE_URL": ("postgresql", "postgres"),
+    "IOC_DATABASE_READ_URL": ("postgresql", "postgres"),
     "IOC_BROKER_URL": ("mqtt", "mqtts"),
     "IOC_SMTP_URL": ("smtp", "smtps", "smtp+starttls"),
     "IOC_BASE_URL": ("http", "https"),
@@ -150,12 +157,25 @@ _SCHEMES = {
 
 def _unusable(name: str, url: str) -> str:
     """Why the address cannot be one; a database without a host is the one on this machine's socket."""
+    if name.startswith("IOC_DATABASE"):
+        return next(filter(None, (_unusable_host(name, one) for one in _each_host(url))), "")
+    return _unusable_host(name, url)
+
+
+def _each_host(url: str) -> list[str]:
+    """One URL a server: a database's may name several, joined by commas."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    return [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
+
+
+def _unusable_host(name: str, url: str) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return "has a port that is not a number from 1 to 65535 (a : / @ # in a password is written %3A %2F %40 %23)"
-    if name != "IOC_DATABASE_URL" and not parts.hostname:
+    if not name.startswith("IOC_DATABASE") and not parts.hostname:
         return f"names no host: write {parts.scheme}://host"
     return "has port 0: give another, or none" if port == 0 else ""
 
