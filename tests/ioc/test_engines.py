@@ -7,26 +7,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from ioc.store import database, history, migrate, quality, registry, rollups, upkeep
+from ioc.store import history, migrate, quality, registry, rollups, upkeep
 from tests.ioc.store_parts import add_series, ago, city_folder, clock, store, this_hour
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 LONG_AGO = ago(days=4000)
-
-
-@pytest.fixture(params=["plain", pytest.param("timescale", marks=pytest.mark.node)])
-def either(request):
-    """An autocommit connection to a migrated database on one engine. TimescaleDB's is shared by all tests."""
-    return request.getfixturevalue("conn" if request.param == "plain" else "hyper")
-
-
-@pytest.fixture
-def hyper(timescale):
-    with database.connect(timescale, autocommit=True) as connection:
-        connection.prepare_threshold = (
-            None  # PGlite is one session: it would still know the last connection's statements
-        )
-        yield connection
 
 
 def rolled(conn, table, series):
