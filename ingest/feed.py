@@ -15,10 +15,10 @@ from ingest.batch import Place
 from ingest.flood import Flood
 from ingest.names import Namer, clean
 from ingest.registry import Sensor, Slot
-from ioc.units import UnitError, conversion, known
 from ioc import plugins
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Event, Measurement, Position, SensorFacts
+from ioc.units import UnitError, conversion, known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +61,7 @@ class CompiledFeed:
         self._relative = formats.RELATIVE_BELOW if getattr(module, "RELATIVE_TIMES", False) else None
         own = [s.key for s in folder.sensors.values() if s.feed == key]
         self._namer = Namer(feed.sensor, feed.prefix, own)
+        self._aliases = folder.aliases
         self._texts: dict[str, dict[str, float]] = {}  # metric -> text -> number
         self._sentinels = frozenset(feed.sentinels)
         self._oldest = int(datetime.combine(feed.oldest, time(), UTC).timestamp()) * 1_000_000
@@ -178,6 +179,7 @@ class CompiledFeed:
 
     def _sensor(self, route: Route, said: str | None) -> int:
         key, id_from = self._namer.name(route.segments, said)
+        key = self._aliases.get(key, key)
         registry, feed = self._registry, self._feed
         if not feed.discover and key not in self._folder.sensors:
             raise DecodeError("unknown_sensor", f"{key} is not in the registry, and this feed discovers none")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 VECTOR_FORMATS = (".geojson", ".gpkg", ".fgb", ".shp", ".kml", ".csv")
-SENSOR_COLUMNS = {"key", "domain", "feed", "kind", "moves", "cadence", "name"}
+SENSOR_COLUMNS = {"key", "domain", "feed", "kind", "moves", "cadence", "name", "was"}
 
 
 def read_sensors(folder: Path, faults: list[Fault]) -> list[Sensor]:

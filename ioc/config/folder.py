@@ -52,6 +52,11 @@ class CityFolder:
     scenes: dict[str, Scene] = field(default_factory=dict)
     contacts: dict[str, Contact] = field(default_factory=dict)
 
+    @property
+    def aliases(self) -> dict[str, str]:
+        """What sensors were called -> their keys now."""
+        return {old: sensor.key for sensor in self.sensors.values() for old in sensor.was}
+
 
 def load(path: Path) -> CityFolder:
     """Read and check the folder. Raises ConfigError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ def faults(found: Reading, city: CityFolder) -> Iterator[Fault]:
     yield from _view(found, city)
     yield from _areas(city)
     yield from _sensors(city)
+    yield from _aliases(city)
 
 
 def _view(found: Reading, city: CityFolder) -> Iterator[Fault]:
@@ -103,6 +105,18 @@ def _sensors(city: CityFolder) -> Iterator[Fault]:
         yield Fault("sensors", sensor.key, what, hint, warning=True)
     if len(outside) > _SHOWN:
         yield Fault("sensors", "", f"{len(outside) - _SHOWN} more sensors are outside the map's bounds", warning=True)
+
+
+def _aliases(city: CityFolder) -> Iterator[Fault]:
+    """An old name belongs to one sensor, and is no other one's name now."""
+    claims = Counter(old for sensor in city.sensors.values() for old in set(sensor.was))
+    for sensor in city.sensors.values():
+        for old in sensor.was:
+            if old in city.sensors:
+                what = f"was {old!r}, which is a sensor of its own"
+                yield Fault("sensors", sensor.key, what, f"remove {old!r} there, or from `was` here")
+            elif claims[old] > 1:
+                yield Fault("sensors", sensor.key, f"was {old!r}, and so was another sensor", "one of them was")
 
 
 def _inside(lat: float, lon: float, bounds: tuple[float, float, float, float]) -> bool:

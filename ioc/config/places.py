@@ -1,15 +1,27 @@
 """sensors.* and areas.*: the registry of places, in any vector format geopandas reads.
 
-sensors columns: key, name (or name_vi, name_en, ...), domain, feed, kind, moves, cadence; geometry a point; any other
+sensors columns: key, name (or name_vi, name_en, ...), domain, feed, kind, moves, cadence, was (the keys it had before, a
+list or text with commas: its history and its messages under them are this sensor's); geometry a point; any other
 column becomes a property. areas columns: key, name (or name_xx), kind, valid_from, valid_to; geometry a polygon.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from ioc.config.types import Duration, Model, Text
+
+
+def _listed(value: Any) -> Any:
+    """'a, b' -> ['a', 'b'], as tables write it; formats that have no lists may hold JSON."""
+    if isinstance(value, str):
+        text = value.strip()
+        return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
+    return list(value)
 
 
 class Sensor(Model):
@@ -22,6 +34,7 @@ class Sensor(Model):
     lon: float | None = None
     moves: bool = False
     cadence: Duration | None = None
+    was: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     properties: dict[str, Any] = {}
 
 

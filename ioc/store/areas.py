@@ -56,6 +56,26 @@ def join(conn: Connection, *, everything: bool) -> int:
     return changed
 
 
+def rename(conn: Connection, names: dict[str, list[str]]) -> int:
+    """Give sensors that were called otherwise their new key, with all they have; returns how many that were.
+
+    names: new key -> old keys. As `join`, in a transaction that holds the registry's lock.
+    """
+    rows = orjson.dumps([{"key": key, "was": was} for key, was in names.items()]).decode()
+    return _number(conn, "rename", rows=rows)
+
+
+def sweep(conn: Connection) -> int:
+    """Move what was still written under an old name; returns how many sensors and series that were."""
+    return _number(conn, "sweep")
+
+
+def _number(conn: Connection, query: str, **values: Any) -> int:
+    row = conn.execute(queries.load("areas")[query], values).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def members(conn: Connection, areas: Sequence[str] | None = None, map_day: date | None = None) -> list[Membership]:
     """Who was in these areas (None: in any), by the map of then, or of `map_day` for all of history."""
     values = {"areas": None if areas is None else list(areas), "map_day": map_day}

@@ -48,10 +48,10 @@ def new_day(conn: Connection, folder: CityFolder) -> bool:
 
 
 def new_places(conn: Connection) -> int:
-    """Areas of the sensors whose place messages told since; returns how many memberships changed."""
+    """Areas of the sensors whose place messages told since, and what came under old names; returns how much it was."""
     with transaction(conn):
         conn.execute(queries.load("registry")["lock"], {"key": _LOCK})
-        return memberships.join(conn, everything=False)
+        return memberships.sweep(conn) + memberships.join(conn, everything=False)
 
 
 def _known(conn: Connection, folder: CityFolder) -> tuple[str | None, date | None, date]:
@@ -72,6 +72,7 @@ def _write(conn: Connection, folder: CityFolder, today: date) -> int:
     redrawn = (
         _run(conn, "area_add", areas) + _run(conn, "area_set", areas) + _run(conn, "area_gone", areas, today=today)
     )
+    changed += memberships.rename(conn, {s.key: list(s.was) for s in folder.sensors.values() if s.was})
     changed += redrawn + _part(conn, "sensor", _sensors(folder, index)) + _place(conn, index)
     changed += memberships.join(conn, everything=redrawn > 0)
     changed += _part(conn, "contact", _contacts(folder))

@@ -122,7 +122,7 @@ def _areas(conn: Connection, task: Task) -> str:
 
 
 def _places(conn: Connection, task: Task) -> str:  # noqa: ARG001
-    return f"{registry.new_places(conn)} memberships"
+    return f"{registry.new_places(conn)} changed"
 
 
 def _closed_hours(conn: Connection, task: Task) -> str:

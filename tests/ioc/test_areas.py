@@ -168,3 +168,97 @@ def test_a_database_of_the_first_version_gets_its_places(conn, folder):
     assert "tables/030_areas" in migrate.migrate(conn)
     assert registry.new_places(conn) == 4
     assert len(who(conn)) == 4
+
+
+@pytest.fixture
+def named(conn, folder):
+    """Readings of `west` under its first name."""
+    registry.sync(conn, folder)
+    conn.execute("INSERT INTO feed (key, name) VALUES ('f', '{}')")
+    add(conn, "west", "dust", (1, 10.0), (2, 20.0))
+    return folder
+
+
+def add(conn, sensor, metric, *readings):
+    conn.execute("""INSERT INTO series (sensor_id, metric, feed_id) SELECT s.id, %s, f.id FROM sensor s, feed f
+        WHERE s.key = %s AND f.key = 'f' ON CONFLICT DO NOTHING""", [metric, sensor])  # fmt: skip
+    for hour, value in readings:
+        conn.execute("""WITH n AS (SELECT e.id, '2026-01-01'::timestamptz + %s * interval '1 hour' AS t FROM series e
+            JOIN sensor s ON s.id = sensor_id WHERE s.key = %s AND metric = %s),
+            r AS (INSERT INTO reading SELECT id, t, %s FROM n)
+            INSERT INTO latest SELECT id, t, %s, now() FROM n
+            ON CONFLICT (series_id) DO UPDATE SET time = EXCLUDED.time, value = EXCLUDED.value""",
+            [hour, sensor, metric, value, value])  # fmt: skip
+
+
+def readings(conn):
+    """[(sensor, metric, hour, value)]."""
+    return conn.execute("""SELECT s.key, e.metric, extract(epoch FROM r.time - '2026-01-01')::int / 3600, r.value
+        FROM reading r JOIN series e ON e.id = r.series_id JOIN sensor s ON s.id = e.sensor_id ORDER BY 1, 2, 3""").fetchall()
+
+
+def renamed(folder, digest="new"):
+    sensors = {**folder.sensors, "quay": folder.sensors["west"].model_copy(update={"key": "quay", "was": ("west",)})}
+    del sensors["west"]
+    return replace(folder, digest=digest, sensors=sensors)
+
+
+def test_a_renamed_sensor_keeps_its_series_and_its_areas(conn, named):
+    before = conn.execute("SELECT id, sensor_id FROM series").fetchall()
+    members = [m[1:] for m in who(conn) if m[0] == "west"]
+    assert registry.sync(conn, renamed(named)) is True
+    assert conn.execute("SELECT id, sensor_id FROM series").fetchall() == before
+    assert readings(conn) == [("quay", "dust", 1, 10.0), ("quay", "dust", 2, 20.0)]
+    assert [m[1:] for m in who(conn) if m[0] == "quay"] == members
+    assert conn.execute("SELECT count(*) FROM sensor WHERE key = 'west'").fetchone() == (0,)
+
+
+def test_what_messages_already_brought_under_the_new_name_joins_the_history(conn, named):
+    (elder,) = conn.execute("SELECT id FROM sensor WHERE key = 'west'").fetchone()
+    conn.execute("INSERT INTO sensor (key, name) VALUES ('quay', '{}')")
+    add(conn, "quay", "dust", (2, 99.0), (3, 30.0))
+    add(conn, "quay", "noise", (3, 55.0))
+    registry.sync(conn, renamed(named))
+    assert conn.execute("SELECT id FROM sensor WHERE key = 'quay'").fetchone() == (elder,)
+    assert readings(conn) == [("quay", "dust", 1, 10.0), ("quay", "dust", 2, 20.0), ("quay", "dust", 3, 30.0), ("quay", "noise", 3, 55.0)]  # fmt: skip
+    assert conn.execute("SELECT value FROM latest JOIN series ON id = series_id WHERE metric = 'dust'").fetchall() == [
+        (30.0,)
+    ]
+    assert conn.execute("SELECT count(*) FROM sensor_place WHERE lat IS NOT NULL").fetchone() == (2,)
+
+
+def test_what_an_ingester_wrote_with_the_old_folder_in_mind_follows(conn, named):
+    conn.execute("INSERT INTO sensor (key, name) VALUES ('quay', '{}')")
+    add(conn, "quay", "dust", (3, 30.0))
+    (stale,) = conn.execute("SELECT max(id) FROM series").fetchone()
+    registry.sync(conn, renamed(named))
+    conn.execute("INSERT INTO reading VALUES (%s, '2026-01-01 04:00Z', 40)", [stale])
+    conn.execute("INSERT INTO latest VALUES (%s, '2026-01-01 04:00Z', 40, now())", [stale])
+    conn.execute("INSERT INTO sensor (key, name) VALUES ('west', '{}')")  # another one that saw the old name only now
+    add(conn, "west", "dust", (5, 50.0))
+    assert registry.new_places(conn) == 2
+    assert [r[2:] for r in readings(conn)] == [(1, 10.0), (2, 20.0), (3, 30.0), (4, 40.0), (5, 50.0)]
+    assert {r[0] for r in readings(conn)} == {"quay"}
+    conn.execute("UPDATE sensor_merge SET at = now() - interval '2 hours'")
+    registry.new_places(conn)
+    assert conn.execute("SELECT array_agg(key ORDER BY key) FROM sensor").fetchone() == (["bus", "east", "quay"],)
+
+
+def test_rollups_follow_a_merge_exactly(conn, named):
+    from datetime import timedelta
+
+    from ioc.store import migrate, rollups
+
+    conn.execute("INSERT INTO sensor (key, name) VALUES ('quay', '{}')")
+    add(conn, "quay", "dust", (2, 99.0), (3, 30.0))
+    conn.execute("INSERT INTO dirty (hour, series) SELECT DISTINCT time, ARRAY[series_id] FROM reading")
+    span = rollups.Span(
+        datetime.now(UTC) + timedelta(days=90), datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
+    )
+    rollups.run(conn, migrate.engine(conn), span)
+    registry.sync(conn, renamed(named))
+    rollups.run(conn, migrate.engine(conn), span)
+    counted = "SELECT series_id, {} AS bucket, count(*), sum(value) FROM reading GROUP BY 1, 2 ORDER BY 1, 2"
+    for table, trunc in (("rollup_1h", "date_trunc('hour', time)"), ("rollup_1d", "date_trunc('day', time)")):
+        kept = conn.execute(f"SELECT series_id, bucket, count, sum FROM {table} ORDER BY 1, 2").fetchall()
+        assert kept == conn.execute(counted.format(trunc)).fetchall()

@@ -29,6 +29,14 @@ ON CONFLICT DO NOTHING;
 -- They are known now.
 UPDATE sensor_place SET joined = true WHERE id = ANY (%(places)s::bigint[]) AND NOT joined;
 
+-- rename --
+-- Sensors that the folder gives another key keep their row; says how many there were.
+SELECT rename_sensors(%(rows)s::jsonb);
+
+-- sweep --
+-- What was written under a name that is gone follows; says how much there was.
+SELECT sweep_merges();
+
 -- members --
 -- Members of the areas, see views/area_members.sql; null times are open ends.
 SELECT m.sensor_id, s.key AS sensor, m.kind, m.area, m.area_id,
