@@ -15,7 +15,7 @@ from ingest.arrivals import Arrivals
 from ingest.batch import IGNORED, OPEN, QUARANTINED, Batch, Refusal
 from ingest.commit import commit
 from ioc.errors import DecodeError, Ignored, StoreError, StoreRefused
-from ioc.store import database, write
+from ioc.store import database, migrate, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +123,7 @@ class Committer:
     def _connected(self) -> Writer:
         if self._writer is None or self._writer.conn.closed:
             conn = database.connect(self._url, name="ioc ingest", autocommit=True, purpose=database.WRITER)
+            migrate.sound(conn)
             self._writer = write.Writer(conn)
         return self._writer
 

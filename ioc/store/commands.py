@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+TO_DO = 3  # exit code of `ioc migrate --check` where something would be run; 1 is a failure
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
@@ -13,13 +15,16 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ioc.settings import Settings
+    from ioc.store.database import Connection
     from ioc.store.status import Status
 
 
 def register(commands: Any) -> None:
     migrate = commands.add_parser("migrate", help="bring the database at IOC_DATABASE_URL to this version")
     migrate.add_argument(
-        "--check", action="store_true", help="only say what would run; exit code 1 where something would"
+        "--check",
+        action="store_true",
+        help="only say what would run and what it touches; exit code 3 where something would",
     )
     migrate.set_defaults(handler=_migrate)
 
@@ -33,15 +38,31 @@ def _migrate(args: argparse.Namespace, settings: Settings) -> int:
     from ioc.store import database, migrate
 
     settings.require("database_url")
-    with database.connect(settings.database_url, name="ioc migrate", autocommit=True) as conn:
-        if not args.check:
-            ran = migrate.migrate(conn)
-            print("\n".join(f"ran {name}" for name in ran) or "nothing to do: the database is up to date")
-            return 0
-        plan = migrate.plan(conn)
+    url, whole = settings.database_url, database.WHOLE
+    with database.connect(url, name="ioc migrate", autocommit=True, purpose=whole) as conn:
+        if args.check:
+            return _foretell(conn)
+        ran = migrate.migrate(conn, lambda said: print(said, flush=True))
+    print("\n".join(f"ran {name}" for name in ran) or "nothing to do: the database is up to date")
+    return 0
+
+
+def _foretell(conn: Connection) -> int:
+    from ioc.store import foresee, migrate
+
+    plan = migrate.plan(conn)
+    there = foresee.sizes(conn)
     print(f"PostgreSQL {plan.postgres}, engine {plan.engine}")
-    print("\n".join(f"would run {step.name}" for step in plan.run) or "nothing to do: the database is up to date")
-    return 1 if plan.run else 0
+    for step in plan.run:
+        said = foresee.about(step)
+        print(f"would run {step.name}" + (f": {said}" if said else ""))
+        for touch in foresee.touches(step, there):
+            print(f"    {touch.table.name}: {touch.lock}; {touch.table.rows:,} rows, {_size(touch.table.bytes)}")
+    if not plan.run:
+        print("nothing to do: the database is up to date")
+        return 0
+    print(f"{len(plan.run)} steps in one transaction, all or nothing; a lock that is not had in 15 s is given up")
+    return TO_DO
 
 
 def _status(args: argparse.Namespace, settings: Settings) -> int:

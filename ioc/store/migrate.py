@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import psycopg
 
-from ioc.errors import StoreError, StoreTooNew
+from ioc.errors import StoreAway, StoreError, StoreTooNew
 from ioc.store import queries
 from ioc.store.database import transaction, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from importlib.resources.abc import Traversable
 
     from ioc.store.database import Connection
@@ -53,7 +55,7 @@ def steps(engine_name: str) -> list[Step]:
 
 
 def plan(conn: Connection) -> Plan:
-    """What `migrate` would run now, changing nothing. Raises StoreTooNew, StoreError."""
+    """What `migrate` would run now, changing nothing. Raises StoreTooNew, StoreAway, StoreError."""
     with translated():
         version = conn.info.server_version
         if version < _OLDEST_POSTGRES * 10_000:
@@ -61,26 +63,75 @@ def plan(conn: Connection) -> Plan:
                 f"this is PostgreSQL {version // 10_000}, IOC needs {_OLDEST_POSTGRES} or newer: upgrade the server, "
                 "or let `ioc up` bring its own"
             )
+        sound(conn)
         done = _done(conn)
         chosen = _kept_engine(done) or _offered_engine(conn)
         return Plan(chosen, version // 10_000, tuple(_missing(done, steps(chosen))))
 
 
-def migrate(conn: Connection) -> list[str]:
-    """Run what is missing; returns the names of the steps that were run. Raises StoreTooNew, StoreError."""
+def sound(conn: Connection) -> None:
+    """Before anything is written on a new connection. Raises StoreAway where the server has lost TimescaleDB."""
+    with translated():
+        lacks = conn.execute(queries.load("migrate")["lacks"]).fetchone() == (True,)
+    if lacks:
+        raise StoreAway(
+            "this database was made with TimescaleDB, and its server now runs without: install the extension again, "
+            "set shared_preload_libraries = 'timescaledb' in postgresql.conf and restart PostgreSQL; "
+            "nothing is written meanwhile"
+        )
+
+
+def migrate(conn: Connection, tell: Callable[[str], None] = lambda _: None, *, patience: float = 600.0) -> list[str]:
+    """Run what is missing; returns the names of the steps that were run. All of it, or nothing at all.
+
+    conn must be in autocommit mode. tell: told once where another process is at it; `patience` seconds it is waited
+    for. Raises StoreTooNew, StoreAway, StoreError.
+    """
+    with _alone(conn, tell, patience), transaction(conn):
+        return _run(conn, plan(conn))
+
+
+def _run(conn: Connection, todo: Plan) -> list[str]:
     sql = queries.load("migrate")
-    with transaction(conn):
-        conn.execute(sql["lock"], {"key": _LOCK})
-        todo = plan(conn)
-        conn.execute(sql["create"])
-        if todo.engine == "timescale" and todo.run:
-            conn.execute(sql["extension"])
-        for step in todo.run:
-            conn.execute(step.sql)
-            conn.execute(sql["record"], {"name": step.name, "digest": step.digest})
-        if todo.engine == "plain":
-            _make_weeks(conn)
+    conn.execute(sql["create"])
+    if todo.engine == "timescale" and todo.run:
+        conn.execute(sql["extension"])
+    for step in todo.run:
+        _step(conn, step)
+    if todo.engine == "plain":
+        _make_weeks(conn)
     return [step.name for step in todo.run]
+
+
+def _step(conn: Connection, step: Step) -> None:
+    try:
+        with translated():
+            conn.execute(step.sql)
+            conn.execute(queries.load("migrate")["record"], {"name": step.name, "digest": step.digest})
+    except StoreError as error:
+        raise type(error)(f"{step.name} failed, and nothing was changed: {error}") from error
+
+
+@contextmanager
+def _alone(conn: Connection, tell: Callable[[str], None], patience: float) -> Iterator[None]:
+    """Only one process migrates; the others come after it and find nothing to do."""
+    sql, deadline, told = queries.load("migrate"), time.monotonic() + patience, False
+    with translated():
+        while conn.execute(sql["lock"], {"key": _LOCK}).fetchone() != (True,):
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"another process has been migrating this database for {patience:.0f} s: let it end, or end it; "
+                    "pg_locks names its session, of the kind 'advisory'. Nothing was changed by this one"
+                )
+            if not told:
+                tell("another process migrates this database: waiting for it")
+            told = True
+            time.sleep(0.2)
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):  # a lost connection has let go of it already
+            conn.execute(sql["unlock"], {"key": _LOCK})
 
 
 def _make_weeks(conn: Connection) -> None:
@@ -92,6 +143,7 @@ def _make_weeks(conn: Connection) -> None:
 def engine(conn: Connection) -> str:
     """'timescale' or 'plain': the engine this database was made with. Raises StoreError where it was not made yet."""
     with translated():
+        sound(conn)
         kept = _kept_engine(_done(conn))
     if kept is None:
         raise StoreError("the database is empty: run `ioc migrate`")

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from ioc import cli
-from ioc.errors import StoreError, StoreTooNew
-from ioc.store import database, migrate
+from ioc.errors import StoreAway, StoreError, StoreTooNew
+from ioc.store import database, foresee, migrate, queries
+from tests.ioc.store_parts import add_series, clock, store
 
 
 @pytest.fixture
@@ -81,14 +84,112 @@ def test_a_backup_that_holds_the_table_does_not_stop_a_start(conn, database_url)
         assert migrate.migrate(conn) == []
 
 
-def test_processes_that_start_together_migrate_once(empty_url):
-    def run(_):
-        with database.connect(empty_url, autocommit=True) as conn:
-            return migrate.migrate(conn)
+def start(url):
+    """`ioc migrate` as a process of its own."""
+    environment = {**os.environ, "IOC_DATABASE_URL": url}
+    command = [sys.executable, "-m", "ioc", "migrate"]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
-    with ThreadPoolExecutor(4) as pool:
-        ran = [steps for steps in pool.map(run, range(4)) if steps]
-    assert len(ran) == 1
+
+def test_two_processes_that_start_together_migrate_once(empty_url):
+    with database.connect(empty_url, autocommit=True) as conn:
+        conn.execute("SELECT pg_advisory_lock(%s)", (migrate._LOCK,))
+        both = [start(empty_url) for _ in range(2)]
+        said = [p.stdout.readline() for p in both]
+        assert said == ["another process migrates this database: waiting for it\n"] * 2
+        assert conn.execute("SELECT to_regclass('schema_step')").fetchone() == (None,)
+        conn.execute("SELECT pg_advisory_unlock(%s)", (migrate._LOCK,))
+        outputs = [p.communicate(timeout=60)[0] for p in both]
+        assert [p.returncode for p in both] == [0, 0]
+        assert sorted("ran tables/001_city" in out for out in outputs) == [False, True]
+        assert any("nothing to do" in out for out in outputs)
+
+
+def test_a_migration_that_does_not_end_is_not_waited_for_for_ever(conn, database_url):
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (migrate._LOCK,))
+        with pytest.raises(StoreError, match=r"another process has been migrating.*Nothing was changed"):
+            migrate.migrate(conn, patience=0.3)
+    assert migrate.migrate(conn) == [], "and the lock was let go"
+
+
+def landed(engine):
+    """The steps of the first version that was released."""
+    return [s for s in REAL_STEPS(engine) if s.name == "views" or s.name.partition("/")[2][:3] <= "005"]
+
+
+REAL_STEPS = migrate.steps
+
+
+def test_a_database_of_the_first_version_with_data_upgrades(empty_url, monkeypatch):
+    monkeypatch.setattr(migrate, "steps", lambda e: [s for s in landed(e) if s.name != "views"])
+    with database.connect(empty_url, autocommit=True) as conn:
+        assert migrate.migrate(conn)[-1] == "tables/005_lessons"
+        series, now = add_series(conn), clock(conn)
+        store(conn, [(series, now, 7.0)])
+        conn.execute("INSERT INTO rule (key, kind, name, settings, priority) VALUES ('r', 'threshold', '{}', '{}', 1)")
+        conn.execute(
+            "INSERT INTO alarm (rule_id, rule_version, target, priority, event_start, opened_at)"
+            " SELECT id, 1, 'series:1', 1, now(), now() FROM rule"
+        )
+        monkeypatch.setattr(migrate, "steps", REAL_STEPS)
+        there, todo = foresee.sizes(conn), migrate.plan(conn).run
+        assert "alarm" in {touch.table.name for step in todo for touch in foresee.touches(step, there)}
+        assert migrate.migrate(conn)[-1] == "views"
+        assert migrate.plan(conn).run == ()
+        assert conn.execute("SELECT value FROM usable_latest").fetchall() == [(7.0,)]
+        assert conn.execute("SELECT count(*) FROM reading").fetchone() == (1,)
+        assert conn.execute("SELECT isa FROM alarm_state").fetchone() is not None
+        assert store(conn, [(series, now, 7.0)]) == 0
+
+
+def test_what_a_step_touches_is_named_with_its_size_and_who_waits(conn):
+    step = migrate.Step(
+        "tables/999_x",
+        b"-- Makes things. And more.\n-- ALTER TABLE series is only a word here\nCREATE TABLE fresh (a int REFERENCES feed (id));\n"
+        b"CREATE INDEX x ON latest (time);\nALTER TABLE Reading ADD COLUMN y int;\nUPDATE reading SET y = 1;\nUPDATE sensor SET kind = '';",
+    )
+    found = {t.table.name: t.lock for t in foresee.touches(step, foresee.sizes(conn))}
+    assert found == {
+        "feed": "writes wait", "latest": "writes wait", "reading": "reads and writes wait", "sensor": "rows are changed"
+    }  # fmt: skip
+    assert foresee.about(step) == "Makes things"
+
+
+def test_the_size_of_a_table_is_that_of_all_its_parts(conn):
+    series, now = add_series(conn), clock(conn)
+    before = foresee.sizes(conn)["reading"]
+    conn.execute(
+        "INSERT INTO reading SELECT %s, %s - n * interval '1 min', n FROM generate_series(1, 30000) n", (series, now)
+    )
+    conn.execute("ANALYZE reading")
+    after = foresee.sizes(conn)["reading"]
+    assert (before.rows, after.rows) == (0, 30000)
+    assert after.bytes - before.bytes > 30000 * 30
+
+
+def test_a_lock_that_is_not_had_ends_a_migration_with_nothing_changed(conn, database_url, monkeypatch):
+    steps = [
+        *migrate.steps("plain"),
+        migrate.Step("tables/999_x", b"CREATE TABLE early (); ALTER TABLE series ADD COLUMN z int"),
+    ]
+    monkeypatch.setattr(migrate, "steps", lambda _: steps)
+    conn.execute("SET lock_timeout = '200ms'")
+    with psycopg.connect(database_url) as other:
+        other.execute("SELECT count(*) FROM series")
+        with pytest.raises(StoreAway, match="tables/999_x failed, and nothing was changed: a lock was not had in time"):
+            migrate.migrate(conn)
+    assert conn.execute("SELECT to_regclass('early')").fetchone() == (None,)
+    assert migrate.migrate(conn) == ["tables/999_x"]
+
+
+def test_a_server_that_lost_timescaledb_takes_no_row(conn, monkeypatch):
+    lost = {**queries.load("migrate"), "lacks": b"SELECT true"}
+    monkeypatch.setattr(queries, "load", lambda noun: lost)
+    with pytest.raises(StoreAway, match=r"made with TimescaleDB.*shared_preload_libraries.*nothing is written"):
+        migrate.sound(conn)
+    with pytest.raises(StoreAway):
+        migrate.engine(conn)
 
 
 def test_a_step_that_fails_leaves_nothing_behind(empty_url, monkeypatch):
@@ -111,7 +212,8 @@ def test_an_empty_database_says_what_to_run(empty_url):
 
 def test_the_command_says_what_would_run_and_then_runs_it(empty_url, ioc):
     code, said = ioc(empty_url, "migrate", "--check")
-    assert (code, "would run tables/001_city" in said, "engine plain" in said) == (1, True, True)
+    assert (code, "would run tables/001_city: The registry" in said, "engine plain" in said) == (3, True, True)
+    assert "all or nothing" in said
     with database.connect(empty_url, autocommit=True) as conn:
         assert conn.execute("SELECT to_regclass('schema_step')").fetchone() == (None,)
     code, said = ioc(empty_url, "migrate")

@@ -11,9 +11,30 @@ SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
         THEN current_setting('timescaledb.license', true) = 'timescale'
         ELSE current_setting('timescaledb.max_background_workers', true) IS NOT NULL END;
 
+-- lacks --
+-- Whether this database was made with TimescaleDB and the server runs without: its tables would take rows that nobody
+-- finds again.
+SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb')
+    AND coalesce(current_setting('timescaledb.license', true), current_setting('timescaledb.max_background_workers', true)) IS NULL;
+
 -- lock --
--- Held to the end of the transaction.
-SELECT pg_advisory_xact_lock(%(key)s);
+-- Held by the session until it is let go: one process at a time migrates.
+SELECT pg_try_advisory_lock(%(key)s);
+
+-- unlock --
+-- The next one may.
+SELECT pg_advisory_unlock(%(key)s);
+
+-- sizes --
+-- Every table of ours with its rows as the planner knows them and its bytes on disk, partitions and chunks together.
+WITH RECURSIVE part (root, oid) AS (
+    SELECT c.oid, c.oid FROM pg_class c
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    UNION ALL
+    SELECT p.root, i.inhrelid FROM part p JOIN pg_inherits i ON i.inhparent = p.oid)
+SELECT root.relname AS name, coalesce(sum(greatest(c.reltuples, 0)) FILTER (WHERE c.relkind = 'r'), 0)::bigint AS rows, sum(pg_total_relation_size(c.oid))::bigint AS bytes
+FROM part p JOIN pg_class root ON root.oid = p.root JOIN pg_class c ON c.oid = p.oid
+GROUP BY root.relname ORDER BY root.relname;
 
 -- create --
 -- The list of what was run.
