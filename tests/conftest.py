@@ -10,7 +10,8 @@ import pytest
 
 from ioc.embedded.postgres import Postgres
 from ioc.store import database, migrate
-from tests import pglite, services
+from tests import services
+from tests import timescale as timescales
 
 for _name in [n for n in os.environ if n.startswith("IOC_") and n != "IOC_KILLS"]:  # that one is the crash test's
     del os.environ[_name]
@@ -22,7 +23,7 @@ def pytest_collection_modifyitems(items):
         if services.find("chromium", "chromium-browser", "google-chrome")
         else "Chromium is not installed",
         "mosquitto": None if services.find("mosquitto") else "mosquitto is not installed",
-        "node": None if services.find("node") else "Node.js is not installed",
+        "node": None if services.find("node") or timescales.DSN else "Node.js is not installed",
         "feeds": None if services.FEEDS.is_dir() else "the recorded input ../shared/feeds is absent",
     }
     for item in items:
@@ -45,15 +46,12 @@ def postgres(tmp_path_factory):
 @pytest.fixture(scope="session")
 def timescale():
     """URL of the session's TimescaleDB, migrated: one database, one connection at a time. Use with the mark `node`."""
-    if why := pglite.missing():
+    if why := timescales.missing():
         pytest.skip(f"SKIPPED PART: {why}")
-    server = pglite.Pglite().start()
-    try:
-        with database.connect(server.url, autocommit=True) as conn:
+    with timescales.server() as url:
+        with database.connect(url, autocommit=True) as conn:
             migrate.migrate(conn)
-        yield server.url
-    finally:
-        server.stop()
+        yield url
 
 
 @pytest.fixture
