@@ -17,6 +17,10 @@ for _name in [n for n in os.environ if n.startswith("IOC_") and n != "IOC_KILLS"
     del os.environ[_name]
 
 
+def pytest_report_header():
+    return f"TimescaleDB: {timescales.said()}"
+
+
 def pytest_collection_modifyitems(items):
     missing = {
         "chromium": None

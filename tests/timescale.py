@@ -1,15 +1,14 @@
 """Which TimescaleDB the tests use: PGlite's in WebAssembly, or the server that IOC_TEST_TIMESCALE_DSN names.
 
 On a server of one's own the tests make a database `ioc_test_...` and drop it afterwards. A user who may not create
-databases gets a schema `ioc_test_...` in the DSN's own database instead, dropped likewise, and a
-warning of pytest says so. Nothing else there is touched, and a database that holds IOC's own tables is refused.
+databases gets a schema `ioc_test_...` in the DSN's own database instead, dropped likewise; the head of pytest's report says which.
+Nothing else there is touched, and a database that holds IOC's own tables is refused.
 """
 
 from __future__ import annotations
 
 import os
 import uuid
-import warnings
 from contextlib import contextmanager
 
 import psycopg
@@ -25,6 +24,17 @@ DSN = os.environ.get("IOC_TEST_TIMESCALE_DSN", "")  # read before conftest clear
 def missing() -> str | None:
     """Why there is no TimescaleDB for the tests, or None."""
     return None if DSN else pglite.missing()
+
+
+def said():
+    """For the head of the report: where the tests of TimescaleDB run."""
+    if not DSN:
+        return pglite.missing() or "PGlite in WebAssembly, in memory"
+    with psycopg.connect(DSN, autocommit=True) as admin:
+        where = f"{admin.info.host}:{admin.info.port}, PostgreSQL {admin.info.server_version // 10000}"
+        if _may_create(admin):
+            return f"{where}, in a database of its own"
+        return f"{where}, in a schema of its own in {admin.info.dbname}: {admin.info.user} may not create databases"
 
 
 @contextmanager
@@ -66,8 +76,6 @@ def _schema(admin, dsn, name):
     if not admin.execute("SELECT has_database_privilege(current_database(), 'CREATE')").fetchone()[0]:
         pytest.exit(f"IOC_TEST_TIMESCALE_DSN: its user may create neither databases nor schemas in {whole}: "
                     f"GRANT CREATE ON DATABASE {whole} TO {admin.info.user}", 2)  # fmt: skip
-    why = f"{admin.info.user} may not create databases: tests use the schema {name} in {whole}"
-    warnings.warn(pytest.PytestWarning(why), stacklevel=2)
     path = sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} ").format(sql.Identifier(whole))
     admin.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
     try:
