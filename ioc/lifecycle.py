@@ -16,13 +16,18 @@ Told: TypeAlias = Literal["none", "raised", "resolved"]
 
 # Suppressions in the order in which they give way: the later ones are people's decisions.
 _RANK: dict[Suppression, int] = {"none": 0, "by_design": 1, "shelved": 2, "out_of_service": 3}
-_ON: dict[str, Suppression] = {"hide": "by_design", "shelve": "shelved", "take_out": "out_of_service"}
+_ON: dict[str, Suppression] = {
+    "hide": "by_design", "shelve": "shelved", "shelve_once": "shelved", "take_out": "out_of_service",
+}  # fmt: skip
 _OFF: dict[str, Suppression] = {"unhide": "by_design", "unshelve": "shelved", "put_back": "out_of_service"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """closed: why the episode is over, "" while it is not. told: what people were last told."""
+    """closed: why the episode is over, "" while it is not. told: what people were last told.
+
+    one_shot: the shelf ends by itself as soon as the condition returns to normal.
+    """
 
     condition: Condition = "true"
     acked: bool = False
@@ -31,6 +36,7 @@ class State:
     flapping: bool = False
     told: Told = "none"
     reopened: int = 0
+    one_shot: bool = False
     closed: str = ""
 
     @property
@@ -48,34 +54,43 @@ class State:
 
 
 class Step(NamedTuple):
-    """The next state, the changes to record in order, and what to tell: raised, resolved, reminder or flapping."""
+    """The next state, the changes to record in order, and what to tell.
+
+    raised, worsened, reminder, escalated, assigned, flapping, resolved; catch_up: those who were not told yet.
+    """
 
     state: State
     changes: tuple[str, ...] = ()
     tell: tuple[str, ...] = ()
 
 
-def begin(*, latching: bool, hidden: bool = False, flapping: bool = False) -> Step:
-    """A condition came true for a target without an open alarm."""
-    state = State(latched=latching, suppression="by_design" if hidden else "none", flapping=flapping)
-    return _told(state, ("raised", *(["hidden"] if hidden else []), *(["flapping"] if flapping else [])))
+def begin(*, latching: bool, hidden: bool = False, flapping: bool = False, cover: Suppression = "none") -> Step:
+    """A condition came true for a target without an open alarm. cover: what puts it aside from the start."""
+    how: Suppression = "by_design" if hidden and cover == "none" else cover
+    state = State(latched=latching, suppression=how, flapping=flapping)
+    covered = {"by_design": ("hidden",), "out_of_service": ("taken_out",)}.get(how, ())
+    return _told(state, ("raised", *covered, *(["flapping"] if flapping else [])))
 
 
-def step(state: State, event: str, *, latching: bool = False, reason: str = "") -> Step:
-    """What `event` does to an open alarm.
+def step(state: State, event: str, *, latching: bool = False, reason: str = "", unheard: bool = False) -> Step:
+    """What `event` does to an alarm.
 
-    event: true, false, nodata, error (the condition, as evaluated); ack, reset; shelve/unshelve, hide/unhide (by
-    design), take_out/put_back (of service); flap_on/flap_off; remind; expire (nobody acknowledged a returned alarm);
-    close (with a reason: its rule changed or was switched off).
+    event: true, false, nodata, error (the condition, as evaluated); ack, reset; shelve/unshelve, shelve_once (until it
+    returns to normal), hide/unhide (by design), take_out/put_back (of service); flap_on/flap_off; worse/better (its
+    level of several); remind, remind_open (leaves an acknowledgement alone); escalate; assign; expire (nobody
+    acknowledged a returned alarm); close (with a reason: its rule changed or was switched off).
+    unheard: as it is put aside, no message about it has left yet, so that nobody knows of it.
     """
     if state.closed:
         return Step(state)
     if event in ("true", "false", "nodata", "error"):
         return _condition(state, event, latching=latching)  # type: ignore[arg-type]
     if event in _ON:
-        return _suppress(state, _ON[event], event)
-    if event in _OFF:
-        return _release(state, _OFF[event], event)
+        return _suppress(state, _ON[event], event, unheard=unheard)
+    return _release(state, _OFF[event], event) if event in _OFF else _otherwise(state, event, reason)
+
+
+def _otherwise(state: State, event: str, reason: str) -> Step:
     if event in ("flap_on", "flap_off"):
         return _flap(state, on=event == "flap_on")
     if event in ("worse", "better"):
@@ -90,17 +105,29 @@ def _condition(state: State, now: Condition, *, latching: bool) -> Step:
     if now in ("nodata", "error"):
         return Step(replace(state, condition=now), (now,))
     if now == "false":
-        return _settle(replace(state, condition="false"), ("cleared",))
+        return _cleared(state)
     if before == "false":
         again = replace(state, condition="true", acked=False, latched=latching, reopened=state.reopened + 1)
         return _told(again, ("reraised",))
     return _told(replace(state, condition="true"), ("data_back",))
 
 
-def _suppress(state: State, how: Suppression, event: str) -> Step:
+def _cleared(state: State) -> Step:
+    """Back to normal; a shelf that was to last until then ends with it."""
+    normal = replace(state, condition="false")
+    if not (state.one_shot and state.suppression == "shelved"):
+        return _settle(normal, ("cleared",))
+    free = replace(normal, suppression="none", one_shot=False)
+    changes = ("cleared", "unshelved")
+    return _told(free, changes) if state.latched else _close(free, changes, "returned")
+
+
+def _suppress(state: State, how: Suppression, event: str, *, unheard: bool) -> Step:
     if _RANK[how] <= _RANK[state.suppression]:
         return Step(state)
-    return Step(replace(state, suppression=how), ({"hide": "hidden", "shelve": "shelved"}.get(event, "taken_out"),))
+    told: Told = "none" if unheard and state.told == "raised" else state.told
+    change = {"by_design": "hidden", "shelved": "shelved"}.get(how, "taken_out")
+    return Step(replace(state, suppression=how, told=told, one_shot=event == "shelve_once"), (change,))
 
 
 def _release(state: State, what: Suppression, event: str) -> Step:
@@ -108,10 +135,14 @@ def _release(state: State, what: Suppression, event: str) -> Step:
     if state.suppression != what:
         return Step(state)
     change = {"unhide": "unhidden", "unshelve": "unshelved"}.get(event, "put_back")
-    free = replace(state, suppression="none")
-    if state.condition != "false":
-        return _told(replace(free, acked=False), (change,))
-    return _told(free, (change,)) if state.latched else _close(free, (change,), "returned")
+    free = replace(state, suppression="none", one_shot=False)
+    if state.condition == "false":
+        return _told(free, (change,)) if state.latched else _close(free, (change,), "returned")
+    step = _told(replace(free, acked=False), (change,))
+    if step.tell or state.flapping:
+        return step
+    # Told before it was put aside. Who put it aside chose an end: all are reminded; else only who missed it is told.
+    return step._replace(tell=("catch_up" if what == "by_design" else "reminder",))
 
 
 def _flap(state: State, *, on: bool) -> Step:
@@ -131,7 +162,7 @@ def _severity(state: State, *, worse: bool) -> Step:
         return Step(state, ("eased",))
     again = replace(state, acked=False)
     quiet = state.suppression != "none" or state.flapping
-    return Step(again, ("worsened",)) if quiet else Step(replace(again, told="raised"), ("worsened",), ("raised",))
+    return Step(again, ("worsened",)) if quiet else Step(replace(again, told="raised"), ("worsened",), ("worsened",))
 
 
 def _by_hand(state: State, event: str, reason: str) -> Step:
@@ -139,12 +170,23 @@ def _by_hand(state: State, event: str, reason: str) -> Step:
         return _settle(replace(state, acked=True), ("acked",))
     if event == "reset" and state.latched and state.condition == "false" and state.acked:
         return _settle(replace(state, latched=False), ("reset",))
-    if event == "remind" and state.condition == "true" and state.suppression == "none" and not state.flapping:
-        return Step(replace(state, acked=False), ("reminded",), ("reminder",))
+    if event == "assign":
+        return Step(state, ("assigned",), ("assigned",))
     if event == "expire" and state.isa == "D":
         return _close(state, (), "returned")
     if event == "close":
         return _close(replace(state, condition="false", latched=False, suppression="none"), (), reason)
+    return _press(state, event)
+
+
+def _press(state: State, event: str) -> Step:
+    """Nothing happened for too long. Nobody is pressed for what is covered, comes and goes, or was never told."""
+    if state.suppression != "none" or state.flapping or state.condition == "false":
+        return Step(state)
+    if event in ("remind", "remind_open") and state.condition == "true":
+        return Step(replace(state, acked=state.acked and event == "remind_open"), ("reminded",), ("reminder",))
+    if event == "escalate" and not state.acked and state.told == "raised":
+        return Step(state, ("escalated",), ("escalated",))
     return Step(state)
 
 
@@ -155,7 +197,7 @@ def _settle(state: State, changes: tuple[str, ...]) -> Step:
 
 
 def _close(state: State, changes: tuple[str, ...], reason: str) -> Step:
-    return _told(replace(state, closed=reason, flapping=False), (*changes, "closed"))
+    return _told(replace(state, closed=reason, flapping=False, one_shot=False), (*changes, "closed"))
 
 
 def _told(state: State, changes: tuple[str, ...]) -> Step:

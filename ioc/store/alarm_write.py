@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from ioc import lifecycle
-from ioc.store import queries
+from ioc.store import cover, queries, telling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from ioc.store.database import Connection
@@ -26,6 +26,7 @@ class Open(NamedTuple):
     state: lifecycle.State
     version: int
     latching: bool
+    priority: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One event of the life cycle, who caused it and why. at: when it counts from, the transaction's time if None."""
+    """One event of the life cycle, who caused it and why. at: when it counts from, the transaction's time if None.
+
+    length or until: how long it is put aside; parent, maintenance: behind which alarm, for which window; person: the
+    contact it is given to; detail: more for the history.
+    """
 
     event: str
     actor: str = "ioc"
@@ -55,6 +60,11 @@ class Move:
     length: timedelta | None = None
     at: datetime | None = None
     seen: Seen = field(default_factory=Seen)
+    until: datetime | None = None
+    parent: int | None = None
+    maintenance: int | None = None
+    person: int | None = None
+    detail: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,44 +129,65 @@ def write(
     moves: Sequence[tuple[Open, Sequence[Move]]] = (),
     new: Sequence[New] = (),
 ) -> int:
-    """Run the life cycle and write all it says; returns how many alarms changed. The caller owns the transaction."""
+    """Run the life cycle and write all it says; returns how many alarms changed. The caller owns the transaction.
+
+    What maintenance or a larger fault covers is put aside in the same breath, before anybody is told.
+    """
     ledger = _Ledger(at)
-    opened = _insert(conn, new, ledger)
-    moved = _update(conn, moves, ledger)
-    ids = opened | moved
+    ids = _insert(conn, new, ledger) | _update(conn, moves, ledger)
     if not ids:
         return 0
+    covered = cover.changes(conn, at, sorted(ids & ledger.bare))
+    _update(conn, [(ledger.now[i], [_covering(change)]) for i, change in covered], ledger)
     changes = {(a, seq): i for i, a, seq in conn.execute(_sql("record"), {"rows": _json(ledger.rows_of(ids))})}
-    _owe(conn, at, [(changes[a, seq], a, why) for a, seq, why in ledger.owed_of(ids)])
+    telling.owe(conn, at, [(changes[a, seq], a, why) for a, seq, why in ledger.owed_of(ids)])
+    telling.follow(conn, at, sorted(ids), sorted(ids & ledger.freed))
     conn.execute(_sql("tell"), {"ids": sorted(ids)})
     return len(ids)
 
 
-def _owe(conn: Connection, at: datetime, owed: list[tuple[int, int, str]]) -> None:
-    """Intents of (change, alarm, reason). "resolved" comes second: it goes to whom "raised" is owed, maybe just now."""
-    rows = [{"change_id": change, "alarm_id": alarm, "reason": why, "at": at} for change, alarm, why in owed]
-    for part in ([r for r in rows if r["reason"] != "resolved"], [r for r in rows if r["reason"] == "resolved"]):
-        if part:
-            conn.execute(_sql("owe"), {"rows": _json(part)})
+def cover_all(conn: Connection, at: datetime) -> int:
+    """Put aside, or bring back, whatever a window of maintenance or a larger fault has begun or ceased to cover."""
+    found = dict(cover.changes(conn, at))
+    alarms = by_id(conn, list(found))
+    return write(conn, at, moves=[(alarm, [_covering(found[alarm.id])]) for alarm in alarms])
+
+
+def _covering(change: cover.Change) -> Move:
+    return Move(change.what, actor=change.by or "ioc", note=change.note, until=change.until, parent=change.parent,
+                maintenance=change.maintenance)  # fmt: skip
+
+
+_FREES = {"unshelved", "unhidden", "put_back"}
+_COVERS = {"hidden", "shelved", "taken_out"}
 
 
 class _Ledger:
-    """Changes and what is owed, gathered until the alarms' ids are known."""
+    """Changes and what is owed, gathered until the alarms' ids are known.
+
+    now: each alarm as it is after what was written; bare: those that a cover must be looked for; freed: out of one.
+    """
 
     def __init__(self, at: datetime) -> None:
         self.at = at
         self.rows: dict[int | tuple[int, str], list[dict[str, Any]]] = {}
         self.owed: dict[int | tuple[int, str], list[tuple[int, str]]] = {}
+        self.now: dict[int, Open] = {}
+        self.bare: set[int] = set()
+        self.freed: set[int] = set()
 
     def add(self, who: int | tuple[int, str], version: int, step: lifecycle.Step, move: Move) -> int:
-        """Record a step; returns the alarm's version after it."""
+        """Record a step; returns the alarm's version after it. What is put aside before it was told is not told."""
         for kind in step.changes:
             version += 1
             note = step.state.closed if kind == "closed" else move.note
             row = {"seq": version, "at": move.at or self.at, "event_time": move.seen.time, "kind": kind,
-                   "value": move.seen.value, "actor": move.actor, "note": note}  # fmt: skip
+                   "value": move.seen.value, "actor": move.actor, "note": note, "detail": move.detail}  # fmt: skip
             self.rows.setdefault(who, []).append(row)
-        self.owed.setdefault(who, []).extend((version, reason) for reason in step.tell)
+        owed = self.owed.setdefault(who, [])
+        if _COVERS & set(step.changes):
+            owed[:] = [(seq, reason) for seq, reason in owed if reason in ("resolved", "assigned")]
+        owed.extend((version, reason) for reason in step.tell)
         return version
 
     def name(self, pair: tuple[int, str], alarm_id: int) -> None:
@@ -188,9 +219,48 @@ def _insert(conn: Connection, new: Sequence[New], ledger: _Ledger) -> set[int]:
     for pair, alarm_id in opened.items():
         ledger.name(pair, alarm_id)
         one, state, version = states[pair]
+        ledger.now[alarm_id] = Open(alarm_id, *pair, state, version, one.latching)
         if one.then:
-            later.append((Open(alarm_id, *pair, state, version, one.latching), one.then))
+            later.append((ledger.now[alarm_id], one.then))
+    ledger.bare |= set(opened.values())
     return set(opened.values()) | _update(conn, later, ledger)
+
+
+def _update(conn: Connection, moves: Sequence[tuple[Open, Sequence[Move]]], ledger: _Ledger) -> set[int]:
+    unheard = _unheard(conn, moves)
+    rows = []
+    for alarm, events in moves:
+        found = _run(alarm, events, ledger, unheard=alarm.id in unheard)
+        if found is not None:
+            rows.append(found)
+    if not rows:
+        return set()
+    return {row[0] for row in conn.execute(_sql("move"), {"rows": _json(rows)})}
+
+
+def _unheard(conn: Connection, moves: Sequence[tuple[Open, Sequence[Move]]]) -> set[int]:
+    """Alarms that are about to be put aside, of which no message has left: what was to be sent is taken back."""
+    aside = ("hide", "shelve", "shelve_once", "take_out")
+    ids = [alarm.id for alarm, events in moves if any(m.event in aside for m in events)]
+    return telling.hush(conn, ids) if ids else set()
+
+
+def _run(alarm: Open, events: Sequence[Move], ledger: _Ledger, *, unheard: bool) -> dict[str, Any] | None:
+    """All events of one alarm, one after the other; its row as it is then, None where nothing changed."""
+    state, version, row = alarm.state, alarm.version, None
+    for move in events:
+        step = lifecycle.step(state, move.event, latching=alarm.latching, reason=move.note, unheard=unheard)
+        if step.state == state and not step.tell and not step.changes:
+            continue
+        version = ledger.add(alarm.id, version, step, move)
+        if _FREES & set(step.changes):
+            ledger.freed.add(alarm.id)
+        state = step.state
+        row = {**(row or {}), **_row(alarm, state, version, move, ledger.at)}
+    if row is not None:
+        ledger.now[alarm.id] = Open(alarm.id, alarm.rule_id, alarm.target, state, version, alarm.latching)
+        ledger.bare |= {alarm.id} & ledger.freed
+    return row
 
 
 def _new_row(one: New, state: lifecycle.State, version: int) -> dict[str, Any]:
@@ -204,44 +274,30 @@ def _new_row(one: New, state: lifecycle.State, version: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _update(conn: Connection, moves: Sequence[tuple[Open, Sequence[Move]]], ledger: _Ledger) -> set[int]:
-    rows = []
-    for alarm, events in moves:
-        state, version, last, until = alarm.state, alarm.version, None, None
-        for move in events:
-            step = lifecycle.step(state, move.event, latching=alarm.latching, reason=move.note)
-            if step.state == state and not step.changes and not step.tell:
-                continue
-            version = ledger.add(alarm.id, version, step, move)
-            if move.length is not None:
-                until = ledger.at + move.length
-            state, last = step.state, move
-        if last is not None:
-            rows.append(_row(alarm, state, version, last, until, ledger.at))
-    if not rows:
-        return set()
-    return {row[0] for row in conn.execute(_sql("move"), {"rows": _json(rows)})}
-
-
-def _row(
-    alarm: Open, state: lifecycle.State, version: int, last: Move, until: datetime | None, at: datetime
-) -> dict[str, Any]:
-    seen = last.seen
-    return {
-        "id": alarm.id, "was": alarm.version, "row_version": version, "at": last.at or at, "until": until,
+def _row(alarm: Open, state: lifecycle.State, version: int, move: Move, at: datetime) -> dict[str, Any]:
+    """The alarm after a move. What a move does not say is left out, so that an earlier one's word stands."""
+    row = {
+        "id": alarm.id, "was": alarm.version, "row_version": version, "at": move.at or at, "actor": move.actor,
         "condition": state.condition, "acked": state.acked, "latched": state.latched, "closed": state.closed,
         "suppression": state.suppression, "flapping": state.flapping, "told": state.told, "reopened": state.reopened,
-        "actor": last.actor, "note": last.note, "flap": seen.flap, "value": seen.value, "peak": seen.peak,
-        "threshold": seen.threshold, "event_time": seen.time, "reminded_at": at if last.event == "remind" else None,
-        "priority": seen.priority, "held": seen.held, "detail": seen.detail,
+        "one_shot": state.one_shot, "note": move.note,
     }  # fmt: skip
+    seen = move.seen
+    said = {
+        "flap": seen.flap, "value": seen.value, "peak": seen.peak, "threshold": seen.threshold, "event_time": seen.time,
+        "priority": seen.priority, "held": seen.held, "detail": seen.detail, "parent_id": move.parent,
+        "maintenance_id": move.maintenance, "person": move.person,
+        "until": move.until or (at + move.length if move.length is not None else None),
+        "reminded_at": at if move.event in ("remind", "remind_open") else None,
+    }  # fmt: skip
+    return {**row, **{name: value for name, value in said.items() if value is not None}}
 
 
 def _open(row: Any) -> Open:
-    i, rule, target, condition, acked, latched, suppression, flapping, told, reopened, version, latching = row
+    i, rule, target, condition, acked, latched, suppression, flapping, told, reopened, one_shot, version, latching, priority = row
     state = lifecycle.State(condition=condition, acked=acked, latched=latched, suppression=suppression,
-                            flapping=flapping, told=told, reopened=reopened)  # fmt: skip
-    return Open(i, rule, target, state, version, latching)
+                            flapping=flapping, told=told, reopened=reopened, one_shot=one_shot)  # fmt: skip
+    return Open(i, rule, target, state, version, latching, priority)
 
 
 def _json(rows: list[dict[str, Any]]) -> str:

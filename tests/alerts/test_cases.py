@@ -129,7 +129,8 @@ def read(conn, out):
         f"{reason} {name}"
         for reason, name in conn.execute("""
         SELECT i.reason, coalesce(s.key, 'feed:' || f.key) FROM intent i JOIN alarm a ON a.id = i.alarm_id
-        LEFT JOIN sensor s ON s.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id ORDER BY 2, i.id""")
+        LEFT JOIN sensor s ON s.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id
+        WHERE i.state <> 'dropped' ORDER BY 2, i.id""")
     ]
     out.rows = [
         f"{s} {minutes(a)}..{'' if b is None else minutes(b)} peak {'-' if p is None else f'{p:g}'}"

@@ -5,7 +5,7 @@ SELECT clock_timestamp();
 -- open_for --
 -- The open alarms of these rules and targets, locked in one order so that two writers cannot block each other for ever.
 SELECT a.id, a.rule_id, a.target, a.condition, a.acked_at IS NOT NULL AS acked, a.latched, a.suppression, a.flapping, a.told,
-    a.reopened, a.row_version, coalesce((r.settings->>'latching')::boolean, false) AS latching
+    a.reopened, a.one_shot, a.row_version, coalesce((r.settings->>'latching')::boolean, false) AS latching, a.priority
 FROM unnest(%(rules)s::int[], %(targets)s::text[]) AS w (rule_id, target)
 JOIN alarm a ON a.rule_id = w.rule_id AND a.target = w.target AND a.closed_at IS NULL
 JOIN rule r ON r.id = a.rule_id
@@ -14,10 +14,14 @@ ORDER BY a.id FOR UPDATE OF a;
 -- by_id --
 -- These alarms, locked, where still open.
 SELECT a.id, a.rule_id, a.target, a.condition, a.acked_at IS NOT NULL AS acked, a.latched, a.suppression, a.flapping, a.told,
-    a.reopened, a.row_version, coalesce((r.settings->>'latching')::boolean, false) AS latching
+    a.reopened, a.one_shot, a.row_version, coalesce((r.settings->>'latching')::boolean, false) AS latching, a.priority
 FROM alarm a JOIN rule r ON r.id = a.rule_id
 WHERE a.id = ANY (%(ids)s) AND a.closed_at IS NULL
 ORDER BY a.id FOR UPDATE OF a;
+
+-- note --
+-- A comment moves nothing but the version, which is the number of its line in the history.
+UPDATE alarm SET row_version = row_version + 1 WHERE id = %(id)s RETURNING row_version;
 
 -- open --
 -- New alarms; one that another writer opened first is left alone. What is known of the target is written with it.
@@ -51,7 +55,13 @@ UPDATE alarm a SET condition = g.condition, latched = g.latched, suppression = g
     acked_at = CASE WHEN g.acked THEN coalesce(a.acked_at, g.at) END,
     acked_by = CASE WHEN g.acked THEN coalesce(a.acked_by, g.actor) END,
     ack_note = CASE WHEN g.acked THEN coalesce(a.ack_note, g.note) END,
-    suppressed_until = CASE WHEN g.suppression = 'none' THEN NULL ELSE coalesce(g.until, a.suppressed_until) END,
+    one_shot = g.one_shot,
+    parent_id = CASE WHEN g.suppression = 'by_design' THEN coalesce(g.parent_id, a.parent_id) END,
+    maintenance_id = CASE WHEN g.suppression = 'out_of_service' THEN coalesce(g.maintenance_id, a.maintenance_id) END,
+    assigned_to = coalesce(g.person, a.assigned_to), assigned_at = CASE WHEN g.person IS NULL THEN a.assigned_at ELSE g.at END,
+    assigned_by = CASE WHEN g.person IS NULL THEN a.assigned_by ELSE g.actor END,
+    suppressed_until = CASE WHEN g.suppression = 'none' THEN NULL WHEN g.suppression <> a.suppression THEN g.until
+        ELSE coalesce(g.until, a.suppressed_until) END,
     suppressed_by = CASE WHEN g.suppression = 'none' THEN NULL WHEN g.suppression <> a.suppression THEN g.actor ELSE a.suppressed_by END,
     suppress_reason = CASE WHEN g.suppression = 'none' THEN NULL WHEN g.suppression <> a.suppression THEN g.note ELSE a.suppress_reason END,
     value = coalesce(g.value, a.value),
@@ -66,7 +76,8 @@ UPDATE alarm a SET condition = g.condition, latched = g.latched, suppression = g
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (id bigint, was int, condition text, acked boolean, latched boolean,
     suppression text, flapping boolean, flap real, told text, reopened int, row_version int, closed text, at timestamptz,
     actor text, note text, until timestamptz, value double precision, peak double precision, threshold double precision,
-    event_time timestamptz, reminded_at timestamptz, priority smallint, held int, detail jsonb)
+    event_time timestamptz, reminded_at timestamptz, priority smallint, held int, detail jsonb,
+    one_shot boolean, parent_id bigint, maintenance_id bigint, person int)
 WHERE a.id = g.id AND a.row_version = g.was
 RETURNING a.id;
 
@@ -77,36 +88,6 @@ SELECT alarm_id, seq, at, event_time, kind, value, coalesce(actor, 'ioc'), coale
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (alarm_id bigint, seq int, at timestamptz, event_time timestamptz, kind text,
     value double precision, actor text, note text, detail jsonb)
 RETURNING id, alarm_id, seq;
-
--- owe --
--- Who must know. "raised", "reminder" and "flapping" go to the contacts whose domains, areas and least priority fit (to
--- everybody whose address works where that is nobody and it is urgent); "resolved" to everybody who was told "raised".
-WITH given AS (
-    SELECT g.change_id, g.alarm_id, g.reason, g.at, a.priority, a.domain, coalesce(a.area, '') AS area,
-        coalesce(nullif(r.settings->>'family', ''), nullif(a.domain, ''), r.kind) || '|' || coalesce(a.area, '') AS group_key
-    FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (change_id bigint, alarm_id bigint, reason text, at timestamptz)
-    JOIN alarm a ON a.id = g.alarm_id JOIN rule r ON r.id = a.rule_id),
-fitting AS (
-    SELECT g.change_id, c.id AS contact_id FROM given g JOIN contact c ON c.state = 'ok'
-    WHERE g.reason <> 'resolved'
-      AND g.priority <= coalesce(array_position(ARRAY['critical', 'high', 'medium', 'low'], c.settings->>'lowest'), 2)
-      AND (coalesce(c.settings->'domains', '[]') = '[]' OR c.settings->'domains' ? g.domain)
-      AND (coalesce(c.settings->'areas', '[]') = '[]' OR c.settings->'areas' ? g.area)),
-people AS (
-    SELECT change_id, contact_id FROM fitting
-    UNION
-    SELECT g.change_id, c.id FROM given g JOIN contact c ON c.state = 'ok'
-    WHERE g.reason <> 'resolved' AND g.priority <= 2 AND NOT EXISTS (SELECT 1 FROM fitting f WHERE f.change_id = g.change_id)
-    UNION
-    SELECT g.change_id, i.contact_id FROM given g
-    JOIN intent i ON i.alarm_id = g.alarm_id AND i.reason = 'raised' AND i.state <> 'dropped'
-    JOIN contact c ON c.id = i.contact_id AND c.state = 'ok'
-    WHERE g.reason = 'resolved')
-INSERT INTO intent (change_id, alarm_id, contact_id, reason, group_key, not_before)
-SELECT g.change_id, g.alarm_id, p.contact_id, g.reason, g.group_key,
-    g.at + CASE g.priority WHEN 1 THEN interval '1 s' WHEN 2 THEN interval '30 s' WHEN 3 THEN interval '2 min' ELSE interval '10 min' END
-FROM given g JOIN people p ON p.change_id = g.change_id
-ON CONFLICT DO NOTHING;
 
 -- tell --
 -- Screens hear of it when this transaction commits.
@@ -147,7 +128,8 @@ WHERE a.closed_at IS NULL AND (
     OR a.condition = 'false' AND a.acked_at IS NULL AND NOT a.latched AND a.suppression = 'none'
         AND a.cleared_at <= %(at)s - interval '24 h'
     OR a.condition = 'true' AND a.suppression = 'none' AND r.settings->>'realarm' IS NOT NULL
-        AND coalesce(a.reminded_at, a.opened_at) + (r.settings->>'realarm')::interval <= %(at)s);
+        AND coalesce(a.reminded_at, a.opened_at) + (r.settings->>'realarm')::interval <= %(at)s
+        AND (a.acked_at IS NULL OR coalesce((r.settings->>'realarm_acknowledged')::boolean, true)));
 
 -- open_alarms --
 -- Every alarm whose episode is not over, the worst and newest first.
