@@ -9,9 +9,11 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from alerts import signals
 from alerts.targets import KINDS
 from ioc import flapping, plugins
 from ioc.store import alarm_write as store
+from ioc.store import rules as rule_store
 from ioc.store.alarm_write import Move, New, Seen
 from ioc.store.database import transaction
 
@@ -47,22 +49,39 @@ class _Work(NamedTuple):
 def evaluate(conn: Connection, tick: Tick, guard: Callable[[Connection], None]) -> Outcome:
     """All kinds, then what time alone does. `guard` is called first in every transaction and may refuse it.
 
-    A kind that fails is recorded, and the others go on.
+    A kind that fails is recorded, and the others go on. The kinds that look at alarms come last.
     """
     outcome = Outcome()
-    for kind in plugins.names(KINDS):
+    for kind in sorted(plugins.names(KINDS), key=_turn):
         try:
             with transaction(conn):
-                verdicts = plugins.load(KINDS, kind).evaluate(conn, tick)
+                verdicts = _verdicts(conn, tick, kind)
         except Exception as error:
             if conn.closed or conn.broken:
                 raise
             log.exception("rules of kind %s were not evaluated", kind)
             outcome.errors.append(f"{kind}: {error}")
+            tick.faults.update(dict.fromkeys(tick.of(kind), f"{type(error).__name__}: {error}"))
             continue
         _apply(conn, tick, verdicts, guard, outcome)
     _pass_time(conn, tick, guard, outcome)
+    with transaction(conn):
+        guard(conn)
+        rule_store.say_faults(conn, tick.at, tick.faults, full=tick.full)
     return outcome
+
+
+def _turn(kind: str) -> bool:
+    """Kinds that look at alarms come after those that make them."""
+    return getattr(plugins.load(KINDS, kind), "AFTER_OTHERS", False)
+
+
+def _verdicts(conn: Connection, tick: Tick, kind: str) -> Sequence[Verdict]:
+    module = plugins.load(KINDS, kind)
+    if hasattr(module, "evaluate"):
+        found: Sequence[Verdict] = module.evaluate(conn, tick)
+        return found
+    return signals.evaluate(conn, tick, kind, module)
 
 
 def _apply(
@@ -91,9 +110,8 @@ def _work(conn: Connection, tick: Tick, verdicts: dict[Pair, list[Verdict]]) -> 
     for pair, found in verdicts.items():
         changes = list(times.get(pair, []))
         if (alarm := opened.get(pair)) is not None:
-            work.moves.append(
-                (alarm, list(_moves(found, changes, tick, alarm.state.condition, flaps=alarm.state.flapping)))
-            )
+            now = _Now(alarm.state.condition, alarm.state.flapping, alarm.priority)
+            work.moves.append((alarm, list(_moves(found, changes, tick, now))))
         elif (new := _new(found, changes, tick)) is not None:
             work.new.append(new)
     return work
@@ -108,33 +126,48 @@ def _new(found: list[Verdict], changes: list[datetime], tick: Tick) -> New | Non
     changes.append(at)
     percent = flapping.score(changes, at)
     flaps = flapping.flaps(percent, already=False)
-    then = tuple(_moves(found[first + 1 :], changes, tick, "true", flaps=flaps))
+    then = tuple(_moves(found[first + 1 :], changes, tick, _Now("true", flaps, verdict.priority)))
     return New(
         rule_id=verdict.rule_id, target=verdict.target, latching=tick.rules[verdict.rule_id].rule.latching,
         hidden=bool(verdict.by_design), flapping=flaps, late=verdict.late, since=verdict.since or verdict.time, at=at,
         seen=_seen(verdict, percent), series_id=verdict.series_id, sensor_id=verdict.sensor_id, feed_id=verdict.feed_id,
-        event_id=verdict.event_id, note=verdict.note, then=then,
+        event_id=verdict.event_id, area=verdict.area, lat=verdict.lat, lon=verdict.lon, note=verdict.note, then=then,
     )  # fmt: skip
 
 
-def _moves(
-    found: Sequence[Verdict], changes: list[datetime], tick: Tick, condition: str, *, flaps: bool
-) -> Iterator[Move]:
+class _Now(NamedTuple):
+    """How an alarm stands before the next verdict."""
+
+    condition: str
+    flaps: bool
+    priority: int | None
+
+
+def _moves(found: Sequence[Verdict], changes: list[datetime], tick: Tick, now: _Now) -> Iterator[Move]:
     for verdict in found:
         at = _when(verdict, tick)
         percent = None
-        if verdict.truth in ("true", "false") and (verdict.truth == "false") != (condition == "false"):
+        if verdict.truth in ("true", "false") and (verdict.truth == "false") != (now.condition == "false"):
             changes.append(at)
             percent = flapping.score(changes, at)
-            if not flaps and flapping.flaps(percent, already=False):
-                flaps = True
+            if not now.flaps and flapping.flaps(percent, already=False):
+                now = now._replace(flaps=True)
                 yield Move("flap_on", at=at, seen=Seen(flap=percent))
-        condition = verdict.truth
         if verdict.by_design is not None and verdict.truth == "true":
             yield Move("hide" if verdict.by_design else "unhide", at=at)
         yield Move(verdict.truth, note=verdict.note, at=at, seen=_seen(verdict, percent))
+        yield from _severity(verdict, at, now)
         if verdict.by_design is False and verdict.truth == "false":
             yield Move("unhide", at=at)
+        now = now._replace(condition=verdict.truth, priority=verdict.priority or now.priority)
+
+
+def _severity(verdict: Verdict, at: datetime, now: _Now) -> Iterator[Move]:
+    """A condition that holds on at another level: worse is told, better is only recorded."""
+    if verdict.truth != "true" or verdict.held is None or now.condition == "false":
+        return
+    worse = (verdict.priority or 0) < (now.priority or 0)
+    yield Move("worse" if worse else "better", note=verdict.note, at=at, seen=_seen(verdict, None))
 
 
 def _when(verdict: Verdict, tick: Tick) -> datetime:
@@ -143,7 +176,8 @@ def _when(verdict: Verdict, tick: Tick) -> datetime:
 
 
 def _seen(verdict: Verdict, percent: float | None) -> Seen:
-    return Seen(time=verdict.time, value=verdict.value, peak=verdict.peak, threshold=verdict.threshold, flap=percent)
+    return Seen(time=verdict.time, value=verdict.value, peak=verdict.peak, threshold=verdict.threshold, flap=percent,
+                priority=verdict.priority, held=verdict.held, detail=verdict.detail)  # fmt: skip
 
 
 def _pass_time(conn: Connection, tick: Tick, guard: Callable[[Connection], None], outcome: Outcome) -> None:

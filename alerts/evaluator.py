@@ -29,6 +29,7 @@ EVERY = timedelta(seconds=5)
 SETTLE = timedelta(seconds=60)  # after a start, silence is not judged: what was away is only coming back
 REPLAY = timedelta(hours=1)  # a longer outage is not replayed: its alarms would be news of yesterday
 LATENESS = timedelta(minutes=15)  # samples older than this are history, never alarms
+FULL = timedelta(minutes=1)  # this often everything is looked at, in between only what spoke
 _OVERLAP = timedelta(seconds=10)  # what a slow commit made visible after the last look
 _OUTAGE = timedelta(seconds=60)  # fewer missed ticks than this are no outage, only a slow tick
 
@@ -61,14 +62,17 @@ class Evaluator:
     _previous: datetime | None = None
     _settled: datetime | None = None
     _marks: dict[int, Micros] = field(default_factory=dict)
+    _full: datetime | None = None  # the last look at everything
+    _wrong: dict[int, str] = field(default_factory=dict)  # rules that are not understood, and why
 
     def reload(self, conn: Connection, at: datetime, packs: Mapping[str, ThresholdPack] | None = None) -> None:
         """Rules or registry changed: read them again and work out what they watch."""
         self.packs = self.packs if packs is None else packs
-        self.rules = targets.in_force(conn)
         self._day = at.astimezone(self.zone).date()
         self._top = rules.top_series(conn)
-        targets.rebuild(conn, self.rules, self.packs, self._day)
+        self.rules, self._wrong = targets.in_force(conn, self.packs, self._day, self.zone)
+        targets.rebuild(conn, self.rules, self._wrong)
+        self._full = None
 
     def settle(self, at: datetime) -> None:
         """Something was away: silence is not judged for a while."""
@@ -94,9 +98,9 @@ class Evaluator:
         if self._day != at.astimezone(self.zone).date():
             self.reload(conn, at)
         elif (top := rules.top_series(conn)) > self._top:
-            assert self._day is not None
-            targets.rebuild(conn, self.rules, self.packs, self._day, after=self._top)
+            targets.rebuild(conn, self.rules, self._wrong, after=self._top)
             self._top = top
+            self._full = None
 
     def _tick(self, conn: Connection, at: datetime) -> Tick:
         self.gap = None
@@ -109,12 +113,30 @@ class Evaluator:
             self.gap = Gap(previous, at) if previous is not None else None
             after: dict[int, datetime] = {}
             self._marks.update(rules.touched(conn, at - LATENESS))
+            spoke, late = set(self._marks), {}
+            self._full = None
         else:
-            after = self._unseen(conn, at, previous, first=first)
-        return Tick(at, self.rules, after, settling=self._settling(conn, at), replay=outage and self.gap is None)
+            after, spoke = self._unseen(conn, at, previous, first=first)
+            late = rules.late(conn, previous - _OVERLAP, at - LATENESS)
+        return Tick(
+            at, self.rules, after, settling=self._settling(conn, at), replay=outage and self.gap is None, late=late,
+            spoke=spoke | set(late), full=self._is_full(at),
+        )  # fmt: skip
 
-    def _unseen(self, conn: Connection, at: datetime, previous: datetime, *, first: bool) -> dict[int, datetime]:
-        """From where on each series that spoke since was not looked at: its mark, or the last tick after a restart."""
+    def _is_full(self, at: datetime) -> bool:
+        """Everything is looked at now and then: what changed without a sample, or in a commit that took very long."""
+        full = self._full is None or at - self._full >= FULL
+        if full:
+            self._full = at
+        return full
+
+    def _unseen(
+        self, conn: Connection, at: datetime, previous: datetime, *, first: bool
+    ) -> tuple[dict[int, datetime], set[int]]:
+        """From where on each series that spoke since was not looked at: its mark, or the last tick after a restart.
+
+        And all series that spoke, with those that did so for the first time.
+        """
         oldest = previous if at - previous > LATENESS else at - LATENESS
         heard = rules.touched(conn, previous - _OVERLAP)
         after = {}
@@ -123,7 +145,7 @@ class Evaluator:
             if mark is not None and mark < newest:
                 after[series] = max(moment(mark), oldest)
         self._marks.update(heard)
-        return after
+        return after, set(heard)
 
     def _settling(self, conn: Connection, at: datetime) -> bool:
         started, _ = rules.ingest_started(conn)

@@ -6,66 +6,126 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from alerts.verdict import Watched
+from alerts.levels import numbers
+from alerts.verdict import Known, Watched
 from ioc import plugins
 from ioc.config.rules import Rule
 from ioc.store import rules as store
 from ioc.store.database import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
+    from zoneinfo import ZoneInfo
 
-    from alerts.verdict import Spec
+    from alerts.verdict import Limit, Spec
     from ioc.config.thresholds import ThresholdPack
     from ioc.store.database import Connection
 
 KINDS = "alerts.rules"
+MOST = 200_000  # series that one rule may watch, where its kind does not say
 
 
-def in_force(conn: Connection) -> dict[int, Watched]:
-    """The rules that are switched on, by id. One that cannot be understood is left out: the others go on."""
-    found = {}
-    for row in store.rules(conn):
-        if not row.enabled:
-            continue
+def in_force(
+    conn: Connection, packs: Mapping[str, ThresholdPack], day: date, zone: ZoneInfo
+) -> tuple[dict[int, Watched], dict[int, str]]:
+    """The rules that are switched on, by id, and why others of them are left out: the rest goes on."""
+    rows = [row for row in store.rules(conn) if row.enabled]
+    parsed, wrong = {}, {}
+    for row in rows:
         try:
-            rule = Rule.model_validate(row.settings)
-            found[row.id] = Watched(row.id, rule, plugins.load(KINDS, rule.kind).Options.model_validate(rule.options))
-        except (ValidationError, LookupError):
-            continue
-    return found
+            parsed[row.id] = Rule.model_validate(row.settings)
+        except ValidationError as error:
+            wrong[row.id] = _said(error)
+    known = Known(packs, day, store.metric_units(conn), {r.key: r for r in parsed.values()}, zone)
+    found = {}
+    for rule_id, rule in parsed.items():
+        try:
+            found[rule_id] = _watched(rule_id, rule, known)
+        except (ValidationError, LookupError, ValueError) as error:
+            wrong[rule_id] = _said(error)
+    return found, wrong
+
+
+def _watched(rule_id: int, rule: Rule, known: Known) -> Watched:
+    """Raises ValidationError, LookupError, ValueError with what is wrong with the rule."""
+    module = plugins.load(KINDS, rule.kind)
+    options = module.Options.model_validate(rule.options)
+    return Watched(rule_id, rule, options, tuple(module.specs(rule, options, known)))
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors())
+    return str(error)
 
 
 def rebuild(
-    conn: Connection, rules: Mapping[int, Watched], packs: Mapping[str, ThresholdPack], day: date, *, after: int = 0
+    conn: Connection, rules: Mapping[int, Watched], wrong: Mapping[int, str] | None = None, *, after: int = 0
 ) -> int:
-    """Bring rule_target up to date: all of it, or just for series with an id above `after`."""
-    rows = []
-    for watched in rules.values():
-        try:
-            levels = plugins.load(KINDS, watched.rule.kind).specs(watched.rule, watched.options, packs, day)
-        except ValueError:
-            continue  # `ioc check` and the folder's loading say what is wrong with it
-        rows += [_row(watched, spec, place) for place, spec in enumerate(levels)]
+    """Bring rule_target and rule_input up to date: all of it, or just for series with an id above `after`.
+
+    What is wrong with rules, and that they watch nothing or too much, is told to their owners by rule_health.
+    """
+    rows = [_row(w, spec, place) for w in rules.values() for place, spec in enumerate(w.specs)]
     with transaction(conn):
-        return store.set_targets(conn, rows, after=after)
+        changed, huge = store.set_targets(conn, rows, after=after)
+        if after == 0 or changed:
+            warnings = dict.fromkeys(rules, "") | dict(wrong or {}) | {i: _huge(*n) for i, n in huge.items()}
+            store.say_targets(conn, warnings, {i for i, w in rules.items() if any(s.per != "series" for s in w.specs)})
+    return changed
+
+
+def _huge(count: int, most: int) -> str:
+    return f"watches nothing: its scope has {count} series, at most {most} are allowed; narrow it by feed, area or tag"
 
 
 def _row(watched: Watched, spec: Spec, place: int) -> dict[str, Any]:
-    """The rule's scope and one level's own stations, for SQL."""
-    scope = watched.rule.scope
+    """The rule's scope and one spec's own sensors and levels, for SQL.
+
+    Where SQL can tell by the newest value alone (the kind has no signal), the lowest level stands in columns.
+    """
+    scope, module = watched.rule.scope, plugins.load(KINDS, watched.rule.kind)
     named = list(spec.sensors) or (scope.sensors if not any("*" in s for s in scope.sensors) else [])
+    own = any(level.own for level in spec.levels)
+    direct = not hasattr(module, "signal")
+    up = [n for n in numbers(spec.levels) if n[2] > 0]
+    down = [n for n in numbers(spec.levels) if n[2] < 0]
+    first = min(up) if up else max(down, default=(None, None, 1))
+    several = len(spec.levels) > 1 or not direct
+    patterns = [] if spec.per == "each" else [store.like(s) for s in scope.sensors]
+    alone = spec.per == "each"  # what joins every target is where it is, not where they are
     return {
-        "rule_id": watched.id, "place": place, "metrics": _both(scope.metrics, spec.metrics), "domains": scope.domains,
-        "feeds": scope.feeds, "keys": sorted(set(named)), "patterns": [store.like(s) for s in scope.sensors],
-        "areas": scope.areas, "raise": spec.raise_at, "clear": spec.clear_at, "direction": spec.direction,
-        "quiet": spec.quiet_after,
+        "rule_id": watched.id, "place": place, "metrics": _both(scope.metrics, spec.metrics, spec.per),
+        "domains": [] if alone else scope.domains, "feeds": [] if alone else scope.feeds,
+        "keys": sorted(set(named if not alone else spec.sensors)), "patterns": patterns,
+        "areas": [] if alone else scope.areas, "tags": [] if alone else scope.tags,
+        "raise": first[0] if direct and not own else None, "clear": first[1] if direct and not own else None,
+        "direction": first[2], "low": max(down)[0] if direct and up and down and not own else None,
+        "levels": _as_objects(spec.levels) if own else (numbers(spec.levels) or None) if several else None,
+        "own": own, "direct": direct, "quiet": spec.quiet_after, "name": spec.name, "per": spec.per,
+        "most": getattr(module, "MOST", MOST),
     }  # fmt: skip
 
 
-def _both(scope: list[str], level: tuple[str, ...]) -> list[str]:
-    """Metrics that both allow; a level of another metric than the scope's matches nothing."""
+def _as_objects(levels: Sequence[Limit]) -> list[dict[str, Any]]:
+    """For SQL to look up what the sensors' own properties say."""
+    return [
+        {
+            "raise": None if isinstance(v.raise_at, str) else v.raise_at,
+            "raise_from": v.raise_at if isinstance(v.raise_at, str) else None,
+            "clear": None if isinstance(v.clear_at, str) else v.clear_at,
+            "clear_from": v.clear_at if isinstance(v.clear_at, str) else None,
+            "band": v.band, "direction": v.direction, "factor": v.factor, "offset": v.offset,
+        }
+        for v in levels
+    ]  # fmt: skip
+
+
+def _both(scope: list[str], level: tuple[str, ...], per: str) -> list[str]:
+    """Metrics that both allow; an input of another metric than the scope's is what the kind asked for by name."""
     if not scope or not level:
         return sorted({*scope, *level})
+    if per != "series":
+        return sorted(level)
     return sorted(set(scope) & set(level)) or ["\N{EMPTY SET}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -11,12 +12,8 @@ from ioc.config.types import Duration, Model
 from ioc.store import rules as store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from alerts.verdict import Tick, Watched
+    from alerts.verdict import Known, Tick, Watched
     from ioc.config.rules import Rule
-    from ioc.config.thresholds import ThresholdPack
     from ioc.store.database import Connection
 
 
@@ -31,8 +28,13 @@ class Options(Model):
     overdue: Duration | None = None
 
 
-def specs(_rule: Rule, _options: Options, _packs: Mapping[str, ThresholdPack], _day: date) -> list[Spec]:
+def specs(_rule: Rule, _options: Options, _known: Known) -> list[Spec]:
     return []  # events are not series
+
+
+def window(_options: Options) -> timedelta:
+    """It looks at what stands now."""
+    return timedelta(0)
 
 
 def evaluate(conn: Connection, tick: Tick) -> list[Verdict]:

@@ -12,12 +12,8 @@ from ioc.config.types import Duration, Model
 from ioc.store import rules as store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from alerts.verdict import Tick
+    from alerts.verdict import Known, Tick
     from ioc.config.rules import Rule
-    from ioc.config.thresholds import ThresholdPack
     from ioc.store.database import Connection
 
 
@@ -38,8 +34,13 @@ class Options(Model):
         return value
 
 
-def specs(_rule: Rule, options: Options, _packs: Mapping[str, ThresholdPack], _day: date) -> list[Spec]:
+def specs(_rule: Rule, options: Options, _known: Known) -> list[Spec]:
     return [Spec(quiet_after=None if options.after is None else options.after.total_seconds())]
+
+
+def window(_options: Options) -> timedelta:
+    """It looks at what stands now."""
+    return timedelta(0)
 
 
 def evaluate(conn: Connection, tick: Tick) -> list[Verdict]:

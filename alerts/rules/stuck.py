@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from alerts.verdict import Spec, Verdict
@@ -9,12 +10,8 @@ from ioc.config.types import Model
 from ioc.store import rules as store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from alerts.verdict import Tick
+    from alerts.verdict import Known, Tick
     from ioc.config.rules import Rule
-    from ioc.config.thresholds import ThresholdPack
     from ioc.store.database import Connection
 
 
@@ -24,8 +21,13 @@ class Options(Model):
     faults: list[str] = ["stuck"]
 
 
-def specs(_rule: Rule, _options: Options, _packs: Mapping[str, ThresholdPack], _day: date) -> list[Spec]:
+def specs(_rule: Rule, _options: Options, _known: Known) -> list[Spec]:
     return [Spec()]
+
+
+def window(_options: Options) -> timedelta:
+    """It looks at what stands now."""
+    return timedelta(0)
 
 
 def evaluate(conn: Connection, tick: Tick) -> list[Verdict]:

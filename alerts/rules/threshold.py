@@ -1,149 +1,90 @@
-"""A value has passed a level: too high or too low, with its own level to clear."""
+"""A value has passed a level: too high or too low, with its own level to clear; of several levels the worst counts."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
-
-from alerts.verdict import SECOND, Spec, Verdict, micros, moment
-from alerts.walk import Delays, Level, walk
-from ioc.config.types import Model
+from alerts import levels, signals
+from alerts.judge import Case, gap, verdicts
+from alerts.verdict import Verdict, length, micros, moment
+from alerts.walk import Delays
 from ioc.store import rules as store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import date, datetime, timedelta
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
-    from alerts.verdict import Tick
+    from alerts.judge import Span
+    from alerts.verdict import Known, Spec, Tick
     from ioc.config.rules import Rule
-    from ioc.config.thresholds import Level as PackLevel
-    from ioc.config.thresholds import ThresholdPack
     from ioc.records import Micros
     from ioc.store.database import Connection
 
-Ref = float | str  # a number in the metric's unit, or "pack.level" of thresholds/*.toml
-_GAP_WITHOUT_CADENCE = 3600 * SECOND
-_LATE = 60 * SECOND
+_DAY = timedelta(minutes=30)  # how far back alarms are looked up that late samples may tell of
 
 
-class Options(Model):
+class Options(levels.Steps):
     """
-    above or below: the level to raise at, a number in the metric's unit or "pack.level".
-    clear: the level to clear at; or deadband: how far back it must come, in the metric's unit (never percent: that
-    breaks at zero). Neither: it clears as soon as it is back.
+    above or below: the level to raise at: a number, "pack.level" of thresholds/*.toml, or "sensor.name", a property of
+    the sensor. clear: the level to clear at; or deadband: how far back it must come, in the unit (never percent: that
+    breaks at zero). unit: of the numbers here, where it is not the metric's.
+    levels: several of these, each with a priority: one alarm whose severity moves.
     """
 
-    above: Ref | None = None
-    below: Ref | None = None
-    clear: Ref | None = None
-    deadband: float | None = Field(default=None, ge=0)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Options:
-        if (self.above is None) == (self.below is None):
-            raise ValueError("give either above or below")
-        if self.clear is not None and self.deadband is not None:
-            raise ValueError("give either clear or deadband")
-        if isinstance(self.level, float) and isinstance(self.clear, float):
-            _check_sides(self.level, self.clear, self.direction)
-        return self
-
-    @property
-    def level(self) -> Ref:
-        level = self.above if self.above is not None else self.below
-        assert level is not None
-        return level
-
-    @property
-    def direction(self) -> int:
-        return 1 if self.above is not None else -1
+def specs(rule: Rule, options: Options, known: Known) -> list[Spec]:
+    """One Spec a set of stations; levels of a pack for named stations come first. Raises ValueError."""
+    return levels.specs(rule, options, known)
 
 
-def specs(rule: Rule, options: Options, packs: Mapping[str, ThresholdPack], day: date) -> list[Spec]:
-    """One Spec a level; levels of a pack for named stations come first. Raises ValueError."""
-    if isinstance(options.level, float):
-        if not rule.scope.metrics and not rule.scope.sensors:
-            raise ValueError("a level that is a number needs scope.metrics (or scope.sensors): a number of what?")
-        return [_spec(options.level, options, packs, day, None)]
-    found = _levels(options.level, packs, day)
-    return [_spec(level.value, options, packs, day, level) for level in found]
-
-
-def _spec(
-    value: float, options: Options, packs: Mapping[str, ThresholdPack], day: date, level: PackLevel | None
-) -> Spec:
-    clear = value - options.direction * (options.deadband or 0.0)
-    if isinstance(options.clear, float):
-        clear = options.clear
-    elif options.clear is not None:
-        clear = _clear(options.clear, packs, day, level)
-    _check_sides(value, clear, options.direction)
-    sensors, metrics = (tuple(level.sensors), (level.metric,)) if level else ((), ())
-    return Spec(value, clear, options.direction, sensors, metrics)
-
-
-def _levels(ref: str, packs: Mapping[str, ThresholdPack], day: date) -> list[PackLevel]:
-    """The levels "pack.level" means on that day, those for named stations first. Raises ValueError."""
-    pack, _, key = ref.partition(".")
-    if pack not in packs:
-        raise ValueError(f"no threshold pack {pack!r} in thresholds/; there are: {', '.join(sorted(packs)) or 'none'}")
-    named = [level for level in packs[pack].level if level.key == key]
-    if not named:
-        known = ", ".join(sorted({level.key for level in packs[pack].level}))
-        raise ValueError(f"no level {key!r} in thresholds/{pack}.toml; there are: {known}")
-    valid = [
-        v for v in named if (v.valid_from is None or v.valid_from <= day) and (v.valid_to is None or day < v.valid_to)
-    ]
-    return sorted(valid, key=lambda level: not level.sensors)
-
-
-def _clear(ref: str, packs: Mapping[str, ThresholdPack], day: date, level: PackLevel | None) -> float:
-    """The clear level for the same stations as the level it belongs to."""
-    found = _levels(ref, packs, day)
-    same = [c for c in found if level is None or not c.sensors or set(level.sensors) <= set(c.sensors)]
-    if not same:
-        raise ValueError(f"{ref} has no value for the stations of the level to raise at")
-    return same[0].value
-
-
-def _check_sides(level: float, clear: float, direction: int) -> None:
-    """Raises ValueError where the alarm would clear before it is raised."""
-    if (level - clear) * direction < 0:
-        raise ValueError(f"clear {clear:g} must not be {'above' if direction > 0 else 'below'} the level {level:g}")
+def window(_options: Options) -> timedelta:
+    """A sample is judged on its own."""
+    return timedelta(0)
 
 
 def evaluate(conn: Connection, tick: Tick) -> list[Verdict]:
     """All threshold rules at once; samples are read only for pairs that may change."""
+    series = tick.looked_at
     found = [
         *store.crossed(conn, tick.at, dict(tick.after)),
-        *store.rising(conn, tick.at),
-        *store.standing(conn, tick.at),
+        *store.rising(conn, tick.at, series),
+        *store.standing(conn, tick.at, series),
     ]
     pairs = {(c.rule_id, c.series_id): c for c in found if c.rule_id in tick.rules}
     store.follow_peaks(conn)
+    overdue = {(c.rule_id, c.series_id): c for c in store.overdue(conn, dict(tick.late)) if c.rule_id in tick.rules}
+    pairs = {**{p: c for p, c in overdue.items() if p not in pairs}, **pairs}
+    recorded = _recorded(conn, tick, list(overdue))
     spans = {pair: _span(c, tick) for pair, c in pairs.items() if c.fresh}
     samples = store.samples(conn, _merged(spans))
-    return [v for pair, c in pairs.items() for v in _judge(c, samples.get(c.series_id, []), spans.get(pair), tick)]
+    return [
+        v
+        for pair, c in pairs.items()
+        for v in _judge(c, samples.get(c.series_id, []), spans.get(pair), recorded.get(pair), tick)
+    ]
+
+
+def _recorded(conn: Connection, tick: Tick, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[Span]]:
+    """When the pairs with late samples were true already."""
+    if not pairs:
+        return {}
+    found = store.recorded(conn, [(rule, f"series:{series}") for rule, series in pairs], tick.at - _DAY)
+    return {(rule, series): found.get((rule, f"series:{series}"), []) for rule, series in pairs}
 
 
 def _delays(candidate: store.Candidate, tick: Tick) -> Delays:
     rule, expected = tick.rules[candidate.rule_id].rule, candidate.expected
-    gap = _GAP_WITHOUT_CADENCE if expected is None else round(2 * expected.total_seconds() * SECOND)
-    return Delays(_micros(rule.on_delay), _micros(rule.off_delay), max(gap, SECOND))
-
-
-def _micros(delay: timedelta) -> Micros:
-    return round(delay.total_seconds() * SECOND)
+    return Delays(length(rule.on_delay), length(rule.off_delay), gap(None if expected is None else length(expected)))
 
 
 def _span(candidate: store.Candidate, tick: Tick) -> tuple[Micros, Micros]:
-    """(after, until]: the newest sample, what came since the last tick, and as far back as a delay looks."""
+    """(after, until]: the newest sample, what came since the last tick or late, and as far back as a delay looks."""
     delays, newest = _delays(candidate, tick), micros(candidate.time)
     longest = max(delays.on, delays.off)
-    after = newest - longest - delays.gap if longest else newest - 1
-    seen = tick.after.get(candidate.series_id)
-    return (after if seen is None else min(after, micros(seen))), newest
+    seen = [micros(when) for by in (tick.after, tick.late) if (when := by.get(candidate.series_id)) is not None]
+    reach = longest + delays.gap if longest or candidate.series_id in tick.late else 0
+    return min([newest - reach - 1, *(s - reach for s in seen)]), newest
 
 
 def _merged(spans: Mapping[tuple[int, int], tuple[Micros, Micros]]) -> list[tuple[int, datetime, datetime]]:
@@ -156,19 +97,21 @@ def _merged(spans: Mapping[tuple[int, int], tuple[Micros, Micros]]) -> list[tupl
 
 
 def _judge(
-    c: store.Candidate, samples: list[tuple[Micros, float]], span: tuple[Micros, Micros] | None, tick: Tick
-) -> Iterator[Verdict]:
+    c: store.Candidate, samples: list[tuple[Micros, float]], span: tuple[Micros, Micros] | None,
+    recorded: list[Span] | None, tick: Tick,
+) -> Iterator[Verdict]:  # fmt: skip
     target = f"series:{c.series_id}"
     if span is None:
         yield Verdict(c.rule_id, target, "nodata", tick.at, threshold=c.raise_at, series_id=c.series_id)
         return
-    active = c.condition in ("true", "nodata", "error")
-    if c.condition in ("nodata", "error"):
-        yield Verdict(c.rule_id, target, "true", c.time, threshold=c.raise_at, series_id=c.series_id)
-    inside = [s for s in samples if span[0] < s[0] <= span[1]]
-    level = Level(c.raise_at, c.clear_at, c.direction)
-    used = None if c.used is None else micros(c.used)
-    for crossing in walk(inside, level, _delays(c, tick), active=active, used=used):
-        late = micros(tick.at) - crossing.at > _LATE and (tick.replay or crossing.at < span[1])
-        yield Verdict(c.rule_id, target, "true" if crossing.active else "false", moment(crossing.at), crossing.value,
-                      c.raise_at, moment(crossing.since), crossing.peak, series_id=c.series_id, late=late)  # fmt: skip
+    watched = tick.rules[c.rule_id]
+    own = watched.specs[c.place].levels if c.place < len(watched.specs) else ()
+    several = c.levels is not None
+    case = Case(
+        rule_id=c.rule_id, target=target, delays=_delays(c, tick), condition=c.condition, until=span[1],
+        levels=signals.walked(c.levels or [[c.raise_at, c.clear_at, c.direction]]),
+        ranks=signals.ranks(watched, own) if several else (), held=c.held if several else 1,
+        used=None if c.used is None else micros(c.used), recorded=recorded or (),
+        late=None if recorded is None else micros(tick.late[c.series_id]), ids={"series_id": c.series_id},
+    )  # fmt: skip
+    yield from verdicts(case, [s for s in samples if span[0] < s[0] <= span[1]], tick)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from ioc.config.types import Duration, Key, Model, Text, parse_duration
 
@@ -20,6 +20,22 @@ class Scope(Model):
     feeds: list[str] = []
     sensors: list[str] = []  # keys; a trailing * matches the rest
     areas: list[str] = []
+    tags: list[str] = []  # any of a sensor's property `tags`
+
+
+class Parent(Model):
+    """While an alarm of `rule` stands, this rule's alarms are hidden behind it where both have `same` in common.
+
+    same: "sensor", "feed", "area", "domain", "city" (always), or a property of sensors such as "gateway": the parent is
+    the sensor it names, or has the same value.
+    """
+
+    rule: str
+    same: str = "feed"
+
+
+def _as_parent(value: Any) -> Any:
+    return {"rule": value} if isinstance(value, str) else value
 
 
 class Rule(Model):
@@ -33,6 +49,8 @@ class Rule(Model):
     off_delay: Duration = Field(default=parse_duration("0s"), validate_default=True)
     latching: bool = False
     realarm: Duration | None = None
+    realarm_acknowledged: bool = True  # a reminder puts an acknowledged alarm back to unacknowledged (ISA re-alarm)
+    suppressed_by: list[Annotated[Parent, BeforeValidator(_as_parent)]] = []
     enabled: bool = True
     # Rationalisation (ISA-18.2): a rule nobody can answer is not an alarm.
     cause: Text

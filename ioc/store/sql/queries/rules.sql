@@ -7,24 +7,30 @@ SELECT id, key, kind, version, priority, enabled, name, settings FROM rule ORDER
 SELECT coalesce(max(id), 0) FROM series;
 
 -- spec_table --
--- The levels of all rules, for one rebuild of rule_target.
+-- The specs of all rules, for one rebuild of what they watch.
 CREATE TEMPORARY TABLE spec (rule_id int, place int, metrics text[], domains text[], feeds text[], keys text[],
-    patterns text[], areas text[], raise double precision, clear double precision, direction smallint, quiet double precision)
-    ON COMMIT DROP;
+    patterns text[], areas text[], tags text[], raise double precision, clear double precision, direction smallint,
+    low double precision, levels jsonb, own boolean, direct boolean, quiet double precision,
+    name text, per text, most int) ON COMMIT DROP;
 
 -- spec_fill --
--- One row a level.
+-- One row a spec.
 INSERT INTO spec SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (rule_id int, place int, metrics text[],
-    domains text[], feeds text[], keys text[], patterns text[], areas text[], raise double precision,
-    clear double precision, direction smallint, quiet double precision);
+    domains text[], feeds text[], keys text[], patterns text[], areas text[], tags text[], raise double precision,
+    clear double precision, direction smallint, low double precision, levels jsonb, own boolean, direct boolean,
+    quiet double precision, name text, per text, most int);
 
 -- target_table --
--- Which series each level is for: by sensor where named, else by metric (and area, where named), else all. The first level
--- of a rule wins.
-CREATE TEMPORARY TABLE fresh_target ON COMMIT DROP AS
+-- Which series each spec is for: by sensor where named, else by metric (and area, where named), else all. Of the specs of
+-- one name the first that fits wins.
+CREATE TEMPORARY TABLE fresh_fit ON COMMIT DROP AS
 WITH place AS MATERIALIZED (
-    SELECT se.id, se.metric, s.key, coalesce(nullif(s.domain, ''), m.domain, '') AS domain, coalesce(f.key, '') AS feed,
-        coalesce(s.area, '') AS area, coalesce(s.cadence, f.cadence) AS cadence
+    SELECT se.id, se.metric, s.id AS sensor_id, s.key, coalesce(nullif(s.domain, ''), m.domain, '') AS domain,
+        coalesce(f.key, '') AS feed, coalesce(s.area, '') AS area, coalesce(s.cadence, f.cadence) AS cadence,
+        CASE WHEN s.properties ? 'tags' THEN ARRAY(
+            SELECT btrim(t) FROM jsonb_array_elements_text(CASE jsonb_typeof(s.properties->'tags')
+                WHEN 'array' THEN s.properties->'tags'
+                ELSE to_jsonb(string_to_array(coalesce(s.properties->>'tags', ''), ',')) END) t) ELSE '{}' END AS tags
     FROM series se JOIN sensor s ON s.id = se.sensor_id LEFT JOIN feed f ON f.id = se.feed_id
     LEFT JOIN metric m ON m.key = se.metric
     WHERE se.id > %(after)s AND coalesce(f.enabled, true)),
@@ -42,63 +48,148 @@ near AS (
     UNION ALL
     SELECT spec.rule_id, spec.place, p.id FROM spec CROSS JOIN place p WHERE spec.keys = '{}' AND spec.metrics = '{}'),
 fitting AS (
-    SELECT DISTINCT ON (n.rule_id, n.id) n.rule_id, n.place, n.id
+    SELECT DISTINCT ON (n.rule_id, n.id, spec.name) n.rule_id, n.place, n.id
     FROM near n JOIN spec ON spec.rule_id = n.rule_id AND spec.place = n.place JOIN place p ON p.id = n.id
     WHERE (metrics = '{}' OR metric = ANY (metrics)) AND (domains = '{}' OR domain = ANY (domains))
       AND (feeds = '{}' OR feed = ANY (feeds)) AND (areas = '{}' OR area = ANY (areas))
+      AND (spec.tags = '{}' OR p.tags && spec.tags)
       AND (patterns = '{}' OR key LIKE ANY (patterns))
-    ORDER BY n.rule_id, n.id, n.place)
-SELECT t.rule_id, t.id AS series_id, spec.raise, spec.clear, spec.direction, CASE WHEN spec.raise IS NULL
-    THEN coalesce(make_interval(secs => spec.quiet), greatest(p.cadence * 5, '2 min'), '1 h') END AS quiet_after
-FROM fitting t JOIN spec ON spec.rule_id = t.rule_id AND spec.place = t.place JOIN place p ON p.id = t.id;
+    ORDER BY n.rule_id, n.id, spec.name, n.place)
+SELECT t.rule_id, t.id AS series_id, t.place, p.sensor_id, p.area, p.cadence FROM fitting t JOIN place p ON p.id = t.id;
+
+-- target_huge --
+-- Rules that would watch more than they may watch nothing: said, and the others go on.
+WITH huge AS (
+    SELECT f.rule_id, count(*) AS count, min(spec.most) AS most FROM fresh_fit f JOIN spec USING (rule_id, place)
+    GROUP BY f.rule_id HAVING count(*) > min(spec.most)),
+gone AS (DELETE FROM fresh_fit f USING huge h WHERE f.rule_id = h.rule_id)
+SELECT rule_id, count, most FROM huge;
+
+-- target_levels --
+-- Levels of each pair: the spec's own, or worked out from the sensor's properties; a sensor that lacks all is no target.
+CREATE TEMPORARY TABLE fresh_target ON COMMIT DROP AS
+SELECT f.rule_id, f.series_id, f.place::smallint AS place, spec.raise, spec.clear, spec.direction, spec.low, spec.levels,
+    CASE WHEN spec.levels IS NULL AND spec.raise IS NULL
+        THEN coalesce(make_interval(secs => spec.quiet), greatest(f.cadence * 5, '2 min'), '1 h') END AS quiet_after
+FROM fresh_fit f JOIN spec USING (rule_id, place) WHERE spec.per = 'series' AND NOT spec.own
+UNION ALL
+SELECT f.rule_id, f.series_id, f.place::smallint, CASE WHEN spec.direct THEN coalesce(own.up, own.down) END,
+    CASE WHEN own.up IS NULL THEN own.down_clear ELSE own.up_clear END,
+    CASE WHEN own.up IS NULL THEN -1 ELSE 1 END::smallint, CASE WHEN own.up IS NOT NULL THEN own.down END, own.levels, NULL
+FROM fresh_fit f JOIN spec USING (rule_id, place) JOIN sensor s ON s.id = f.sensor_id
+CROSS JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array(r, c, d) ORDER BY n) AS levels, min(r) FILTER (WHERE d > 0) AS up,
+        max(r) FILTER (WHERE d < 0) AS down, min(c) FILTER (WHERE d > 0) AS up_clear, max(c) FILTER (WHERE d < 0) AS down_clear
+    FROM (
+        SELECT n, d, r, CASE WHEN d > 0 THEN least(coalesce(k, r - band), r) ELSE greatest(coalesce(k, r + band), r) END AS c
+        FROM (
+            SELECT n, (l->>'direction')::int AS d, (l->>'band')::float8 AS band,
+                CASE WHEN l->>'raise_from' IS NULL THEN (l->>'raise')::float8
+                     WHEN s.properties->>(l->>'raise_from') ~ '^\s*[-+]?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?\s*$'
+                     THEN (s.properties->>(l->>'raise_from'))::float8 * (l->>'factor')::float8 + (l->>'offset')::float8 END AS r,
+                CASE WHEN l->>'clear_from' IS NULL THEN (l->>'clear')::float8
+                     WHEN s.properties->>(l->>'clear_from') ~ '^\s*[-+]?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?\s*$'
+                     THEN (s.properties->>(l->>'clear_from'))::float8 * (l->>'factor')::float8 + (l->>'offset')::float8 END AS k
+            FROM jsonb_array_elements(spec.levels) WITH ORDINALITY AS e (l, n)) AS given) AS resolved) AS own
+WHERE spec.per = 'series' AND spec.own AND (own.up IS NOT NULL OR own.down IS NOT NULL);
+
+-- target_inputs --
+-- Inputs of targets that are no series; what is for each of the rule's targets joins those there are.
+CREATE TEMPORARY TABLE fresh_input ON COMMIT DROP AS
+SELECT DISTINCT f.rule_id, CASE spec.per WHEN 'sensor' THEN 'sensor:' || f.sensor_id WHEN 'area' THEN 'area:' || f.area
+    ELSE 'rule:' || f.rule_id END AS target, spec.name, f.series_id
+FROM fresh_fit f JOIN spec USING (rule_id, place)
+WHERE spec.per IN ('sensor', 'rule') OR spec.per = 'area' AND f.area <> '';
+
+-- target_each --
+-- What is an input of every target.
+WITH targets AS (
+    SELECT rule_id, target FROM fresh_input UNION SELECT rule_id, target FROM rule_input WHERE %(after)s > 0)
+INSERT INTO fresh_input (rule_id, target, name, series_id)
+SELECT t.rule_id, t.target, spec.name, f.series_id FROM targets t JOIN fresh_fit f USING (rule_id)
+JOIN spec ON spec.rule_id = f.rule_id AND spec.place = f.place AND spec.per = 'each';
 
 -- targets_gone --
 -- Pairs that are no longer watched.
 DELETE FROM rule_target t
 WHERE NOT EXISTS (SELECT 1 FROM fresh_target f WHERE f.rule_id = t.rule_id AND f.series_id = t.series_id);
 
+-- inputs_gone --
+-- Inputs that are no longer looked at.
+DELETE FROM rule_input t WHERE NOT EXISTS (SELECT 1 FROM fresh_input f
+    WHERE f.rule_id = t.rule_id AND f.target = t.target AND f.name = t.name AND f.series_id = t.series_id);
+
+-- inputs_put --
+-- Inputs that are new.
+INSERT INTO rule_input (rule_id, target, name, series_id) SELECT rule_id, target, name, series_id FROM fresh_input
+ON CONFLICT DO NOTHING;
+
 -- targets_put --
 -- Pairs that are new, or whose level moved.
-INSERT INTO rule_target AS t (rule_id, series_id, raise, clear, direction, quiet_after)
-SELECT rule_id, series_id, raise, clear, direction, quiet_after FROM fresh_target
+INSERT INTO rule_target AS t (rule_id, series_id, raise, clear, direction, quiet_after, place, low, levels)
+SELECT rule_id, series_id, raise, clear, direction, quiet_after, place, low, levels FROM fresh_target
 ON CONFLICT (rule_id, series_id) DO UPDATE SET raise = EXCLUDED.raise, clear = EXCLUDED.clear,
-    direction = EXCLUDED.direction, quiet_after = EXCLUDED.quiet_after
-WHERE (t.raise, t.clear, t.direction, t.quiet_after)
-    IS DISTINCT FROM (EXCLUDED.raise, EXCLUDED.clear, EXCLUDED.direction, EXCLUDED.quiet_after);
+    direction = EXCLUDED.direction, quiet_after = EXCLUDED.quiet_after, place = EXCLUDED.place, low = EXCLUDED.low,
+    levels = EXCLUDED.levels
+WHERE (t.raise, t.clear, t.direction, t.quiet_after, t.place, t.low, t.levels)
+    IS DISTINCT FROM (EXCLUDED.raise, EXCLUDED.clear, EXCLUDED.direction, EXCLUDED.quiet_after, EXCLUDED.place, EXCLUDED.low,
+        EXCLUDED.levels);
 
 -- targets_learn --
 -- The planner must know the new size.
 ANALYZE rule_target;
 
 -- rising --
--- Pairs without an open alarm whose newest value is beyond the level, and fresh: not history, not from the future.
+-- Pairs without an open alarm whose newest value is beyond a level, and fresh: not history, not from the future.
 WITH hit AS MATERIALIZED (
-    SELECT t.rule_id, t.series_id, t.raise, t.clear, t.direction
+    SELECT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place
     FROM rule_target t JOIN latest l ON l.series_id = t.series_id
-    WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise)
+    WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low)
       AND l.value BETWEEN -1e300 AND 1e300
       AND NOT EXISTS (SELECT 1 FROM alarm a
                       WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL))
-SELECT h.rule_id, h.series_id, h.raise, h.clear, h.direction, u.time, u.expected, NULL::text AS condition, true AS fresh,
-    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = h.rule_id AND x.target = 'series:' || h.series_id) AS used
+SELECT h.rule_id, h.series_id, h.raise, h.clear, h.direction, h.levels, h.place, u.time, u.expected, NULL::text AS condition,
+    true AS fresh,
+    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = h.rule_id AND x.target = 'series:' || h.series_id) AS used, 0 AS held
+FROM hit h JOIN usable_latest u ON u.series_id = h.series_id AND u.usable
+JOIN rule r ON r.id = h.rule_id AND r.enabled
+WHERE u.time > %(at)s - greatest(interval '15 min', 3 * u.expected) AND u.time <= %(at)s + interval '2 min';
+
+-- rising_of --
+-- As rising, of series that spoke only.
+WITH hit AS MATERIALIZED (
+    SELECT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place
+    FROM unnest(%(series)s::int[]) AS m (series_id) JOIN latest l ON l.series_id = m.series_id
+    JOIN rule_target t ON t.series_id = m.series_id
+    WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low)
+      AND l.value BETWEEN -1e300 AND 1e300
+      AND NOT EXISTS (SELECT 1 FROM alarm a
+                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL))
+SELECT h.rule_id, h.series_id, h.raise, h.clear, h.direction, h.levels, h.place, u.time, u.expected, NULL::text AS condition,
+    true AS fresh,
+    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = h.rule_id AND x.target = 'series:' || h.series_id) AS used, 0 AS held
 FROM hit h JOIN usable_latest u ON u.series_id = h.series_id AND u.usable
 JOIN rule r ON r.id = h.rule_id AND r.enabled
 WHERE u.time > %(at)s - greatest(interval '15 min', 3 * u.expected) AND u.time <= %(at)s + interval '2 min';
 
 -- standing --
--- Open alarms whose newest value says something else than the alarm does, or that no longer hear anything.
+-- Open alarms whose newest value says something else than the alarm does, that no longer hear anything, or that may move
+-- between several levels; of all series, or of those given.
 WITH open AS (
-    SELECT a.rule_id, a.series_id, t.raise, t.clear, t.direction, u.time, u.value, a.condition, a.last_event AS used, u.expected,
+    SELECT a.rule_id, a.series_id, t.raise, t.clear, t.direction, t.levels, t.place, t.low, u.time, u.value, a.condition,
+        a.last_event AS used, u.expected, a.held,
         coalesce(u.received_at > %(at)s - greatest(interval '2 min', 3 * coalesce(u.expected, '20 min')), false) AS fresh
     FROM alarm a JOIN rule r ON r.id = a.rule_id AND r.kind = 'threshold' AND r.enabled
     JOIN rule_target t ON t.rule_id = a.rule_id AND t.series_id = a.series_id
     LEFT JOIN usable_latest u ON u.series_id = a.series_id AND u.usable
-    WHERE a.closed_at IS NULL)
-SELECT rule_id, series_id, raise, clear, direction, coalesce(time, used) AS time, expected, condition, fresh, used FROM open
+    WHERE a.closed_at IS NULL AND (%(series)s::int[] IS NULL OR a.series_id = ANY (%(series)s::int[])))
+SELECT rule_id, series_id, raise, clear, direction, levels, place, coalesce(time, used) AS time, expected, condition, fresh, used, held
+FROM open
 WHERE CASE condition
-    WHEN 'true' THEN NOT fresh OR (CASE WHEN direction > 0 THEN value < clear ELSE value > clear END
-                                   OR value = clear AND clear = raise)
-    WHEN 'false' THEN fresh AND time > used AND CASE WHEN direction > 0 THEN value > raise ELSE value < raise END
+    WHEN 'true' THEN NOT fresh OR levels IS NOT NULL AND time > used
+        OR CASE WHEN direction > 0 THEN value < clear ELSE value > clear END OR value = clear AND clear = raise
+    WHEN 'false' THEN fresh AND time > used
+        AND (CASE WHEN direction > 0 THEN value > raise ELSE value < raise END OR coalesce(value < low, false))
     ELSE fresh END;
 
 -- crossed --
@@ -109,15 +200,17 @@ WITH between_ticks AS MATERIALIZED (
     JOIN latest l ON l.series_id = m.series_id
     JOIN reading r ON r.series_id = m.series_id AND r.time > m.after AND r.time < l.time
     WHERE r.time <= %(at)s AND r.value BETWEEN -1e300 AND 1e300)
-SELECT DISTINCT t.rule_id, t.series_id, t.raise, t.clear, t.direction, u.time, u.expected, a.condition, true AS fresh,
-    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = t.rule_id AND x.target = 'series:' || t.series_id) AS used
-FROM between_ticks b JOIN rule_target t ON t.series_id = b.series_id
+SELECT DISTINCT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place, u.time, u.expected, a.condition,
+    true AS fresh,
+    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = t.rule_id AND x.target = 'series:' || t.series_id) AS used,
+    coalesce(a.held, 0) AS held
+FROM between_ticks b JOIN rule_target t ON t.series_id = b.series_id AND t.raise IS NOT NULL
 JOIN rule r ON r.id = t.rule_id AND r.enabled
 JOIN usable_latest u ON u.series_id = b.series_id AND u.usable
 LEFT JOIN alarm a ON a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL
 WHERE CASE WHEN a.id IS NULL OR a.condition = 'false'
-    THEN CASE WHEN t.direction > 0 THEN b.value > t.raise ELSE b.value < t.raise END
-    ELSE CASE WHEN t.direction > 0 THEN b.value <= t.clear ELSE b.value >= t.clear END END;
+    THEN (CASE WHEN t.direction > 0 THEN b.value > t.raise ELSE b.value < t.raise END OR b.value < t.low)
+    ELSE t.levels IS NOT NULL OR CASE WHEN t.direction > 0 THEN b.value <= t.clear ELSE b.value >= t.clear END END;
 
 -- peaks --
 -- The worst value so far of alarms that stand.
@@ -130,6 +223,100 @@ WHERE a.closed_at IS NULL AND a.condition = 'true' AND t.rule_id = a.rule_id AND
 -- touched --
 -- Series that were heard since, with their newest time in microseconds.
 SELECT series_id, (extract(epoch FROM time) * 1000000)::bigint FROM latest WHERE received_at > %(since)s;
+
+-- late --
+-- Series with samples that came after newer ones, and the oldest of those that is no history yet.
+SELECT series_id, min(time) AS time FROM late_reading WHERE received_at > %(since)s AND time > %(oldest)s GROUP BY series_id;
+
+-- forget_late --
+-- What was looked at long ago.
+DELETE FROM late_reading WHERE received_at < %(before)s;
+
+-- overdue --
+-- Pairs of threshold rules that a sample which came late is beyond a level of.
+SELECT DISTINCT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place, l.time, coalesce(e.cadence, f.cadence) AS expected,
+    a.condition, true AS fresh, NULL::timestamptz AS used, coalesce(a.held, 0) AS held
+FROM unnest(%(series)s::int[], %(since)s::timestamptz[]) AS m (series_id, since)
+JOIN latest l ON l.series_id = m.series_id
+JOIN series se ON se.id = m.series_id JOIN sensor e ON e.id = se.sensor_id JOIN feed f ON f.id = se.feed_id
+JOIN reading b ON b.series_id = m.series_id AND b.time >= m.since AND b.time <= l.time
+JOIN rule_target t ON t.series_id = m.series_id AND t.raise IS NOT NULL JOIN rule r ON r.id = t.rule_id AND r.enabled
+LEFT JOIN alarm a ON a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL
+WHERE CASE WHEN t.direction > 0 THEN b.value > t.raise ELSE b.value < t.raise END OR b.value < t.low;
+
+-- recorded --
+-- When these rules were true for these targets, as their alarms say: every turn since, by the data's time, in microseconds.
+SELECT a.rule_id, a.target, c.kind <> 'cleared' AS began,
+    (extract(epoch FROM CASE WHEN c.kind = 'raised' THEN a.event_start ELSE coalesce(c.event_time, c.at) END) * 1000000)::bigint AS at
+FROM unnest(%(rules)s::int[], %(targets)s::text[]) AS w (rule_id, target)
+JOIN alarm a ON a.rule_id = w.rule_id AND a.target = w.target AND (a.closed_at IS NULL OR a.closed_at > %(since)s)
+JOIN alarm_change c ON c.alarm_id = a.id AND c.kind IN ('raised', 'reraised', 'cleared')
+ORDER BY a.rule_id, a.target, a.id, c.seq;
+
+-- hearing --
+-- Targets of signal kinds one of whose series spoke, with all their inputs; and those with an open alarm, where asked.
+WITH asked AS (
+    SELECT t.rule_id, 'series:' || t.series_id AS target, '' AS name, t.series_id, t.place, t.levels
+    FROM unnest(%(series)s::int[]) AS m (series_id) JOIN rule_target t ON t.series_id = m.series_id
+    WHERE t.rule_id = ANY (%(rules)s)
+    UNION
+    SELECT i.rule_id, i.target, i.name, i.series_id, 0::smallint, NULL
+    FROM (SELECT DISTINCT i.rule_id, i.target FROM unnest(%(series)s::int[]) AS m (series_id)
+          JOIN rule_input i ON i.series_id = m.series_id WHERE i.rule_id = ANY (%(rules)s)) AS d
+    JOIN rule_input i ON i.rule_id = d.rule_id AND i.target = d.target
+    UNION
+    SELECT t.rule_id, a.target, '', t.series_id, t.place, t.levels
+    FROM alarm a JOIN rule_target t ON t.rule_id = a.rule_id AND t.series_id = a.series_id
+    WHERE %(open)s AND a.rule_id = ANY (%(rules)s) AND a.closed_at IS NULL
+    UNION
+    SELECT i.rule_id, i.target, i.name, i.series_id, 0::smallint, NULL
+    FROM alarm a JOIN rule_input i ON i.rule_id = a.rule_id AND i.target = a.target
+    WHERE %(open)s AND a.rule_id = ANY (%(rules)s) AND a.closed_at IS NULL)
+SELECT rule_id, target, name, series_id, place, levels FROM asked ORDER BY rule_id, target, name, series_id;
+
+-- facts --
+-- What is known of these series now. fresh: heard lately; usable: nothing speaks against its values.
+SELECT u.series_id, u.sensor_id, u.feed_id, u.area, (extract(epoch FROM u.time) * 1000000)::bigint AS newest,
+    (extract(epoch FROM u.expected) * 1000000)::bigint AS expected, u.usable,
+    u.received_at > %(at)s - greatest(interval '2 min', 3 * coalesce(u.expected, '20 min')) AS fresh
+FROM usable_latest u WHERE u.series_id = ANY (%(series)s::int[]);
+
+-- states --
+-- The open alarm of each rule and target, and the newest sample that ever moved one of theirs, in microseconds.
+SELECT w.rule_id, w.target, a.condition, coalesce(a.held, 0) AS held,
+    (extract(epoch FROM (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = w.rule_id AND x.target = w.target)) * 1000000)::bigint
+FROM unnest(%(rules)s::int[], %(targets)s::text[]) AS w (rule_id, target)
+LEFT JOIN alarm a ON a.rule_id = w.rule_id AND a.target = w.target AND a.closed_at IS NULL;
+
+-- health_targets --
+-- How much each rule watches, and what is odd about what it says.
+INSERT INTO rule_health AS h (rule_id, targets, inputs, warning)
+SELECT g.rule_id, coalesce(t.count, i.count, 0), i.count IS NOT NULL OR g.inputs, g.warning
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (rule_id int, warning text, inputs boolean)
+LEFT JOIN (SELECT rule_id, count(*) AS count FROM rule_target GROUP BY 1) t ON t.rule_id = g.rule_id
+LEFT JOIN (SELECT rule_id, count(DISTINCT target) AS count FROM rule_input GROUP BY 1) i ON i.rule_id = g.rule_id
+ON CONFLICT (rule_id) DO UPDATE SET targets = EXCLUDED.targets, inputs = EXCLUDED.inputs, warning = EXCLUDED.warning
+WHERE (h.targets, h.inputs, h.warning) IS DISTINCT FROM (EXCLUDED.targets, EXCLUDED.inputs, EXCLUDED.warning);
+
+-- health_errors --
+-- What went wrong with which rule; one that goes well again says nothing.
+WITH now_wrong AS (
+    SELECT key::int AS rule_id, value AS error FROM jsonb_each_text(%(errors)s::jsonb)),
+well AS (
+    UPDATE rule_health h SET error = '' WHERE h.error <> '' AND NOT EXISTS (SELECT 1 FROM now_wrong n WHERE n.rule_id = h.rule_id)
+      AND %(all)s)
+INSERT INTO rule_health AS h (rule_id, error, error_at, errors) SELECT rule_id, left(error, 500), %(at)s, 1 FROM now_wrong
+ON CONFLICT (rule_id) DO UPDATE SET error = EXCLUDED.error, error_at = EXCLUDED.error_at,
+    errors = h.errors + CASE WHEN h.error = '' THEN 1 ELSE 0 END;
+
+-- health_well --
+-- A full look at all rules went well but for those named.
+UPDATE rule_health h SET evaluated_at = %(at)s FROM rule r
+WHERE r.id = h.rule_id AND r.enabled AND h.rule_id <> ALL (%(failed)s::int[]);
+
+-- metric_units --
+-- The unit of each metric.
+SELECT key, unit FROM metric;
 
 -- samples --
 -- What these series said in these spans (after, to], oldest first; microseconds.
