@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import ByteSize, Field, field_validator
 
 from ioc.config.types import Duration, Key, Model, Text, parse_duration
 
@@ -28,14 +29,35 @@ class Domain(Model):
 
 
 class History(Model):
-    """How long things are kept."""
+    """How long things are kept, and in how much room.
+
+    compress_after: readings and positions older than this are packed (TimescaleDB; plain PostgreSQL packs nothing).
+    disk: what the database may take, "200GB"; the disk itself is watched where it is this machine's. disk_warn: so long
+    before it is full the contacts are told.
+    """
 
     readings: Duration = Field(default=parse_duration("400d"), validate_default=True)
     positions: Duration = Field(default=parse_duration("30d"), validate_default=True)
     rollup_1m: Duration = Field(default=parse_duration("60d"), validate_default=True)
     rollup_1h: Duration = Field(default=parse_duration("1830d"), validate_default=True)  # days are kept for ever
     quarantine: Duration = Field(default=parse_duration("30d"), validate_default=True)
+    compress_after: Duration = Field(default=parse_duration("7d"), validate_default=True)
+    disk: ByteSize | None = None
+    disk_warn: Duration = Field(default=parse_duration("30d"), validate_default=True)
     quarantine_rows_per_feed: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
+
+    @field_validator("readings", "positions", "rollup_1m", "rollup_1h", "quarantine", "compress_after")
+    @classmethod
+    def _a_day(cls, value: timedelta) -> timedelta:
+        if value < timedelta(days=1):
+            raise ValueError("shorter than a day: write 1d or more")
+        return value
+
+
+class Walls(Model):
+    """jump: how long a new critical alarm holds the walls that take turns on the scene it belongs to; "0s": never."""
+
+    jump: Duration = Field(default=parse_duration("30s"), validate_default=True)
 
 
 class MailSettings(Model):
@@ -57,6 +79,7 @@ class City(Model):
     domains: dict[str, Domain] = {}
     history: History = History()
     mail: MailSettings = MailSettings()
+    walls: Walls = Walls()
 
     @field_validator("zone")
     @classmethod

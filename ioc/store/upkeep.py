@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ioc.errors import IocError
-from ioc.store import migrate, quality, queries, registry, rollups
-from ioc.store.database import Connection, connect, transaction, translated
+from ioc.store import gauges, growth, migrate, quality, queries, registry, rollups, steady
+from ioc.store.database import UPKEEP, Connection, connect, transaction, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +43,12 @@ Job: TypeAlias = "Callable[[Connection, Task], str]"  # returns what came of it,
 
 
 class Task(NamedTuple):
+    """now: the database's clock, UTC; believed: as if it had not leapt where it did, for what is deleted."""
+
     folder: CityFolder
-    now: datetime  # UTC
+    now: datetime
     engine: str
+    believed: datetime
 
     def oldest(self, table: str) -> datetime:
         """The retention of `table`: nothing before this is kept. Hours outlive readings: days are made of them."""
@@ -54,14 +57,14 @@ class Task(NamedTuple):
             "reading": history.readings, "position": history.positions, "rollup_1m": history.rollup_1m,
             "rollup_1h": max(history.rollup_1h, history.readings + timedelta(days=2)), "event_change": history.readings,
         }  # fmt: skip
-        return self.now - kept.get(table, history.quarantine)
+        return self.believed - kept.get(table, history.quarantine)
 
 
 def run(conn: Connection, folder: CityFolder, now: datetime | None = None) -> bool:
     """Do what is due at `now` (the database's clock where None); False when another process is at it.
 
     conn must be in autocommit mode. A job that fails is logged, shown by `ioc status` and tried again; the others go
-    on. Raises StoreAway.
+    on. A changed [history] is in force at once. Raises StoreAway.
     """
     sql = queries.load("upkeep")
     with translated():
@@ -69,13 +72,27 @@ def run(conn: Connection, folder: CityFolder, now: datetime | None = None) -> bo
             return False
         try:
             moment = now or _one(conn, sql["clock"])
-            task = Task(folder, moment, migrate.engine(conn))
+            task = Task(folder, moment, migrate.engine(conn), _clock(conn, moment).believed)
+            history = folder.city.history.model_dump(mode="json")
+            changed = growth.recall(conn, "history") != history
             for name, (every, job) in JOBS.items():
-                if _one(conn, sql["due"], name=name, now=moment, every=every):
+                if (changed and name in _OF_HISTORY) or _one(conn, sql["due"], name=name, now=moment, every=every):
                     _do(conn, name, job, task)
+            if changed:
+                growth.remember(conn, "history", history, moment)
         finally:
             conn.execute(sql["unlock"], {"key": _LOCK})
     return True
+
+
+def _clock(conn: Connection, now: datetime) -> steady.Clock:
+    clock = steady.look(conn, now)
+    if clock.since == now:
+        log.warning(
+            "the database's clock moved %s since the last upkeep: until that has lasted for a day, nothing is deleted "
+            "for its age by the new time; if the clock is wrong, set it (NTP)", clock.leap
+        )  # fmt: skip
+    return clock
 
 
 def _do(conn: Connection, name: str, job: Job, task: Task) -> None:
@@ -108,12 +125,24 @@ def _retention(conn: Connection, task: Task) -> str:
     return f"{sum(dropped)} dropped"
 
 
+def _compression(conn: Connection, task: Task) -> str:
+    if task.engine == "plain":
+        return ""
+    return f"{_count(conn, 'compress_after', after=task.folder.city.history.compress_after)} changed"
+
+
+def _sizes(conn: Connection, task: Task) -> str:
+    found = growth.sample(conn, task.now, task.folder.city.history)
+    gauges.show(found, task.now)
+    return f"{found.bytes} bytes, {found.forecast.per_day} a day"
+
+
 def _changes(conn: Connection, task: Task) -> str:
     return f"{_execute(conn, 'prune_change', now=task.now)} pruned"
 
 
 def _prune(conn: Connection, task: Task) -> str:
-    counts = {t: _execute(conn, f"prune_{t}", now=task.now, oldest=task.oldest(t)) for t in _PRUNED_DAILY}
+    counts = {t: _execute(conn, f"prune_{t}", now=task.believed, oldest=task.oldest(t)) for t in _PRUNED_DAILY}
     return ", ".join(f"{t} {n}" for t, n in counts.items() if n)
 
 
@@ -161,8 +190,11 @@ JOBS: dict[str, tuple[timedelta, Job]] = {
     "areas": (timedelta(minutes=10), _areas),
     "places": (timedelta(seconds=20), _places),
     "retention": (timedelta(hours=1), _retention),
+    "compression": (timedelta(hours=1), _compression),
+    "sizes": (timedelta(hours=1), _sizes),
     "prune": (timedelta(hours=6), _prune),
 }
+_OF_HISTORY = {"retention", "compression", "sizes"}  # done at once when [history] of city.toml changed
 
 
 class Keeper(threading.Thread):
@@ -174,17 +206,30 @@ class Keeper(threading.Thread):
     def __init__(self, url: str, folder: Callable[[], CityFolder], stop: threading.Event, every: float = 30.0) -> None:
         super().__init__(name="upkeep", daemon=True)
         self._url, self._folder, self._stop_event, self._every = url, folder, stop, every
+        self._waiting_since: float | None = None
 
     def run(self) -> None:
         while not self._stop_event.is_set():
             try:
-                with connect(self._url, name="ioc upkeep", autocommit=True) as conn:
+                with connect(self._url, name="ioc upkeep", autocommit=True, purpose=UPKEEP) as conn:
                     while not self._stop_event.is_set():
                         run(conn, self._folder())
+                        self._goes_on()
                         self._stop_event.wait(self._pause(conn))
             except IocError as error:
-                log.warning("upkeep waits: %s", error)
+                self._waits(error)
                 self._stop_event.wait(min(self._every, 5.0))
+
+    def _waits(self, error: IocError) -> None:
+        """Said once an outage, however often it is tried and whatever words each attempt finds."""
+        if self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+            log.warning("upkeep waits: %s", error)
+
+    def _goes_on(self) -> None:
+        if self._waiting_since is not None:
+            log.warning("upkeep goes on after %.0f s", time.monotonic() - self._waiting_since)
+        self._waiting_since = None
 
     def _pause(self, conn: Connection) -> float:
         """Short while hours wait that one run had no time for, as after a backfill."""

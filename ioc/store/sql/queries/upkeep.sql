@@ -36,6 +36,14 @@ SELECT drop_weeks(%(table)s, %(column)s, %(oldest)s);
 -- As drop_weeks, on timescale.
 SELECT count(*) FROM drop_chunks(%(table)s::regclass, older_than => %(oldest)s::timestamptz);
 
+-- compress_after --
+-- The age at which TimescaleDB packs readings and positions, where it is another than the city's.
+SELECT count(*) FROM (
+    SELECT alter_job(job_id, config => jsonb_set(config, '{compress_after}', to_jsonb(%(after)s::interval::text)))
+    FROM timescaledb_information.jobs
+    WHERE proc_name = 'policy_compression' AND hypertable_schema = current_schema()
+      AND hypertable_name IN ('reading', 'position') AND (config->>'compress_after')::interval <> %(after)s::interval) AS changed;
+
 -- prune_change --
 -- Readers that were away longer load everything anew anyway.
 DELETE FROM change WHERE at < %(now)s::timestamptz - interval '10 minutes';
