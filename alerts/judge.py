@@ -42,6 +42,7 @@ class Episode(NamedTuple):
     end: Micros | None
     peak: float
     level: int
+    last: float  # the newest value that moved it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,17 +132,18 @@ def _episodes(found: Sequence[Turn], levels: Sequence[Level | None], ranks: Sequ
             level = last.level if not turn.held else worst(1 << last.level | turn.held, ranks)
             way = levels[level].direction if levels[level] is not None else 1  # type: ignore[union-attr]
             peak = max(last.peak, turn.peak) if way > 0 else min(last.peak, turn.peak)
-            whole[-1] = last._replace(end=None if turn.held else turn.at, level=level, peak=peak)
+            whole[-1] = last._replace(end=None if turn.held else turn.at, level=level, peak=peak, last=turn.value)
         elif turn.held:
-            whole.append(Episode(turn.since, turn.at, None, turn.peak, turn.level))
+            whole.append(Episode(turn.since, turn.at, None, turn.peak, turn.level, turn.value))
     return whole
 
 
 def verdicts(case: Case, points: Sequence[Point], tick: Tick) -> Iterator[Verdict]:
     """In time order: what was over before it was noticed, then what is not known, then what turned."""
-    known = numbers(points)
-    if case.late is not None:
-        yield from _missed(case, known)
+    known, used = numbers(points), case.used
+    for verdict in _missed(case, known) if case.late is not None else ():
+        used = max(micros(verdict.time), used or 0)
+        yield verdict
     last = points[-1][1] if points else None
     if not isinstance(last, (int, float)) and case.active:
         yield _unknown(case, last, tick)
@@ -149,7 +151,7 @@ def verdicts(case: Case, points: Sequence[Point], tick: Tick) -> Iterator[Verdic
     if case.condition in ("nodata", "error") and known:
         yield _verdict(case, "true", known[-1][0], threshold=_threshold(case, worst(case.held or 1, case.ranks)))
     held = (case.held or 1) if case.active else 0
-    for turn in turns(known, case.levels, case.delays, held=held, used=case.used, ranks=case.ranks):
+    for turn in turns(known, case.levels, case.delays, held=held, used=used, ranks=case.ranks):
         late = micros(tick.at) - turn.at > LATE and (tick.replay or turn.at < case.until)
         yield _turned(case, turn, late=late)
 
@@ -171,7 +173,7 @@ def _missed(case: Case, known: Sequence[tuple[Micros, float]]) -> Iterator[Verdi
             continue
         begun = Turn(1 << episode.level, episode.level, episode.decided, episode.start, episode.peak, episode.peak)
         yield _turned(case, begun, late=True)
-        yield _turned(case, begun._replace(held=0, at=episode.end), late=True)
+        yield _turned(case, begun._replace(held=0, at=episode.end, value=episode.last), late=True)
 
 
 def _touch(episode: Episode, span: Span) -> bool:

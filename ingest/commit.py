@@ -96,6 +96,7 @@ def _store_readings(writer: Writer, rows: Rows) -> Array:
     else:
         new[good[first]] = write.add_readings(writer, part.take(first))
     if len(good):
+        write.note_late(writer, part, newest)
         write.raise_latest(writer, part.take(newest))
     if len(good) < len(new):
         bad = np.flatnonzero(rows.code)

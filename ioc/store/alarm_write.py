@@ -294,7 +294,8 @@ def _row(alarm: Open, state: lifecycle.State, version: int, move: Move, at: date
 
 
 def _open(row: Any) -> Open:
-    i, rule, target, condition, acked, latched, suppression, flapping, told, reopened, one_shot, version, latching, priority = row
+    i, rule, target, condition, acked, latched, suppression, flapping, told, reopened, one_shot, *rest = row
+    version, latching, priority = rest
     state = lifecycle.State(condition=condition, acked=acked, latched=latched, suppression=suppression,
                             flapping=flapping, told=told, reopened=reopened, one_shot=one_shot)  # fmt: skip
     return Open(i, rule, target, state, version, latching, priority)

@@ -5,7 +5,7 @@ Each `add_*` says which of its rows were new; the database is the judge: a redel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -57,6 +57,7 @@ class Writer:
     conn: Connection
     cautious: int = 0
     late: bool = False  # the last batch moved nothing in `latest`, as when the past is loaded
+    seen: Array = field(default_factory=lambda: np.zeros(0, dtype="M8[us]"))  # the newest time written, by series id
 
     def __post_init__(self) -> None:
         arrays.adapt(self.conn)
@@ -151,12 +152,29 @@ def raise_latest(writer: Writer, newest: Readings) -> None:
     """
     sql, conn = queries.load("write"), writer.conn
     if writer.late and _one(conn, sql["is_past"], series=newest.series, time=newest.time):
+        conn.execute(sql["note_past"], newest._asdict())
         return
     conn.execute(sql["lock"], {"key": _LOCK})
     moved = conn.execute(sql["raise_latest"], newest._asdict())
     writer.late = moved.rowcount == 0
     if moved.rowcount < len(newest.series):  # new series, or readings that came late
+        conn.execute(sql["note_past"], newest._asdict())
         conn.execute(sql["add_latest"], newest._asdict())
+
+
+def note_late(writer: Writer, rows: Readings, newest: Array) -> None:
+    """Remember the series whose readings here are older than what they said before: rules look at that time again.
+
+    newest: index of the newest row of each series. What an earlier process wrote is known to raise_latest alone.
+    """
+    top = int(rows.series.max()) + 1
+    if top > len(writer.seen):
+        writer.seen = np.concatenate([writer.seen, np.zeros(max(top - len(writer.seen), 1024), dtype="M8[us]")])
+    late = rows.time < writer.seen[rows.series]
+    writer.seen[rows.series[newest]] = np.maximum(writer.seen[rows.series[newest]], rows.time[newest])
+    if late.any():
+        found = rows.take(late)
+        writer.conn.execute(queries.load("write")["note_late"], {"series": found.series, "time": found.time})
 
 
 def add_arrivals(writer: Writer, client: str, mids: Array, digests: Sequence[bytes], time: Array) -> None:

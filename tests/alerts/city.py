@@ -66,11 +66,22 @@ def add_reading(conn, series, when, value, received=None):
     """As the write path does: the reading once, `latest` never backwards."""
     conn.execute("INSERT INTO reading VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", (series, when, value))
     conn.execute(
+        """INSERT INTO late_reading SELECT series_id, %s, %s FROM latest WHERE series_id = %s AND time > %s""",
+        (when, received or when, series, when),
+    )
+    conn.execute(
         """INSERT INTO latest VALUES (%s, %s, %s, %s) ON CONFLICT (series_id) DO UPDATE
                     SET time = EXCLUDED.time, value = EXCLUDED.value, received_at = EXCLUDED.received_at
                     WHERE latest.time < EXCLUDED.time""",
         (series, when, value, received or when),
     )
+
+
+def add_past(conn, series, samples):
+    """Weeks of readings from before anything was evaluated."""
+    with conn.cursor().copy("COPY reading FROM STDIN") as copy:
+        for at, value in samples:
+            copy.write_row((series, at, value))
 
 
 def add_contact(conn, key="mai", *, email=None, lowest="medium", language="en", zone=None, domains=(), areas=()):

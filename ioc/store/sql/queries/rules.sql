@@ -235,7 +235,9 @@ DELETE FROM late_reading WHERE received_at < %(before)s;
 -- overdue --
 -- Pairs of threshold rules that a sample which came late is beyond a level of.
 SELECT DISTINCT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place, l.time, coalesce(e.cadence, f.cadence) AS expected,
-    a.condition, true AS fresh, NULL::timestamptz AS used, coalesce(a.held, 0) AS held
+    a.condition, true AS fresh,
+    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = t.rule_id AND x.target = 'series:' || t.series_id) AS used,
+    coalesce(a.held, 0) AS held
 FROM unnest(%(series)s::int[], %(since)s::timestamptz[]) AS m (series_id, since)
 JOIN latest l ON l.series_id = m.series_id
 JOIN series se ON se.id = m.series_id JOIN sensor e ON e.id = se.sensor_id JOIN feed f ON f.id = se.feed_id

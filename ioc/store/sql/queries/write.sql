@@ -117,6 +117,19 @@ WHERE NOT EXISTS (SELECT 1 FROM latest o WHERE o.series_id = g.series_id)
 ON CONFLICT (series_id) DO UPDATE SET time = EXCLUDED.time, value = EXCLUDED.value, received_at = EXCLUDED.received_at
 WHERE l.time < EXCLUDED.time;
 
+-- note_past --
+-- Newest readings that `latest` is past: no news of now, but rules look at that time again. What is long ago is history.
+INSERT INTO late_reading (series_id, time)
+SELECT g.series_id, g.time FROM unnest(%(series)s::int[], %(time)s::timestamptz[], %(value)s::float8[]) AS g (series_id, time, value)
+JOIN latest l USING (series_id)
+WHERE g.time < l.time AND g.time > clock_timestamp() - interval '20 min';
+
+-- note_late --
+-- The oldest of each series that came after newer ones.
+INSERT INTO late_reading (series_id, time)
+SELECT series_id, min(time) FROM unnest(%(series)s::int[], %(time)s::timestamptz[]) AS g (series_id, time)
+WHERE time > clock_timestamp() - interval '20 min' GROUP BY series_id;
+
 -- add_arrivals --
 -- A packet id is free again once its message was acknowledged, so the newest holder of an id is the only one of interest.
 INSERT INTO arrival (client, mid, digest, received_at)
