@@ -26,6 +26,8 @@ class Card:
     id: int
     link: str
     over: bool
+    waiting: bool  # for somebody to acknowledge it
+    episode: int
     priority: int
     word: str
     colour: str
@@ -65,13 +67,27 @@ def card(
     if "flapping" in reasons and row["flapping"]:
         word = reader.words["state.flapping"]
     return Card(
-        id=row["id"], link=reader.link(row["id"]), over=over, priority=row["priority"], word=word,
+        id=row["id"], link=reader.link(row["id"]), over=over, episode=row["reopened"],
+        waiting=not over and row["acked_at"] is None and row["closed_at"] is None, priority=row["priority"], word=word,
         colour=COLOURS[0 if over else row["priority"]], rule=clean(say(row["rule_name"], reader.language)),
         headline=headline(row, reader), place=place(row, reader.language), since=_local(row["event_start"], reader),
         utc=_utc(row["event_start"], reader), value=_value(row, reader), facts=tuple(facts),
         outcome=_outcome(facts, reader) if over else "",
         advice=tuple(_advice(row, reader, told)), notes=tuple(_notes(row, reader, reasons)),
         changes=tuple(_change(c, row, reader) for c in changes), near=tuple(_near(n, reader) for n in near),
+    )  # fmt: skip
+
+
+def bare(row: Row, reader: Reader) -> Card:
+    """What can be said of an alarm whose rule or names cannot be put into words: how bad, which, and where to look."""
+    name = f"{clean(row['rule'], 60)} #{row['id']}"
+    over = row["condition"] == "false"
+    return Card(
+        id=row["id"], link=reader.link(row["id"]), over=over, waiting=False, episode=row["reopened"],
+        priority=row["priority"], word=reader.words["state.resolved" if over else f"priority.{row['priority']}"],
+        colour=COLOURS[0 if over else row["priority"]], rule=name, headline=name, place=clean(row["target"]),
+        since=_local(row["event_start"], reader), utc=_utc(row["event_start"], reader), value="", outcome="", facts=(),
+        advice=(), notes=(reader.words["text.bare_card"],), changes=(), near=(),
     )  # fmt: skip
 
 
@@ -196,8 +212,7 @@ def _notes(row: Row, reader: Reader, reasons: frozenset[str]) -> list[str]:
         found.append(text["text.nodata"].format(age=reader.duration(reader.now - row["latest_time"])))
     if "flapping" in reasons and row["flapping"]:
         found.append(text["text.flapping"])
-    if "reminder" in reasons:
-        found.append(text["text.reminder"])
+    found += [text[f"text.{why}"] for why in ("reminder", "escalated", "assigned", "worsened") if why in reasons]
     if row["reopened"] and row["condition"] == "true":
         found.append(text["text.again"].format(n=row["reopened"]))
     if row["detected_late"]:

@@ -33,7 +33,7 @@ def _folded(name: str, value: Any) -> str:
     text = str(value)
     if text.isascii():
         return ""
-    if name.lower() == "subject":
+    if name.lower() in ("subject", "thread-topic"):
         return f"{name}: {_words(text, len(name) + 2)}\r\n"
     if name.lower() in _ADDRESSED and hasattr(value, "addresses"):
         people = [f"{_words(a.display_name, len(name) + 2)}\r\n <{a.addr_spec}>" for a in value.addresses]

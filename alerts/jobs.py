@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from alerts import metrics
 from alerts.evaluator import aligned
 from ioc.config.types import say
 from ioc.errors import StoreAway
-from ioc.store import database, leader, outbox
+from ioc.store import database, leader, outbox, rules
 from ioc.store.alarm_write import clock
 
 if TYPE_CHECKING:
@@ -148,10 +149,12 @@ def tidying(folder: Callable[[], CityFolder]) -> Callable[[Connection], object]:
     def work(conn: Connection) -> None:
         now = clock(conn)
         leader.forget_ticks(conn, now)
+        rules.forget_late(conn, now - timedelta(hours=1))
         outbox.forget_bodies(conn, now)
         for state, count in outbox.counts(conn, now).items():
             metrics.WAITING.labels(state).set(count)
-        metrics.CHANNEL.set(outbox.channel(conn).state == "ok")
+        for key, state, _ in outbox.channels(conn):
+            metrics.CHANNEL.labels(key).set(state == "ok")
         log.debug("%s tidied", say(folder().city.name, "en"))
 
     return work

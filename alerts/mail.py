@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from alerts import thread
 from alerts.headers import SMTP
 from alerts.reader import clean, short
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from alerts.card import Card
     from alerts.reader import Reader
+    from ioc.store.outbox import Thread
 
 BRIEF = 3  # more alarms than this are a table: the map and what to do first, once a rule
 ROWS = 40  # of a table; the rest is counted
@@ -49,20 +51,22 @@ class From(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What makes this one mail: its id, thread, recipient, time."""
+    """What makes this one mail: its id, thread, recipient, time. unsubscribe: a link, for what is not an alarm."""
 
     message_id: str
-    root: str | None
-    previous: str | None
+    thread: Thread | None = None
     to_name: str
     to_address: str
     at: datetime
     sender: From
     kind: str
+    unsubscribe: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
+    """ack: a link that acknowledges what is in this mail, where that may be said by a link."""
+
     cards: Sequence[Card]
     total: int  # alarms, also those that are not listed
     also: Sequence[str] = ()  # critical alarms beyond the table: all of them are named
@@ -71,6 +75,7 @@ class Content:
     chart: Picture | None = None
     map: Picture | None = None
     missing: Sequence[str] = field(default_factory=tuple)
+    ack: str = ""
 
 
 def subject(content: Content, reader: Reader) -> str:
@@ -91,25 +96,49 @@ def build(content: Content, envelope: Envelope, reader: Reader) -> tuple[str, by
     """(subject, the mail, the same as text only)."""
     title = subject(content, reader)
     text, html = _render(content, reader, title)
+    line = thread.subject(title, envelope.thread, min(card.priority for card in content.cards))
+    pictures = [p for p in (content.chart, content.map) if p is not None]
+    return line, *_message(envelope, line, reader, text, html, pictures, content)
+
+
+def page(name: str, title: str, envelope: Envelope, reader: Reader, values: dict[str, Any]) -> tuple[bytes, bytes]:
+    """A mail of templates <name>.html and <name>.txt: (the mail, the same as text only)."""
+    line = clean(title, 150)
+    given = {"say": reader.words, "language": reader.language, "title": line, "unsubscribe": envelope.unsubscribe,
+             "base_url": reader.base_url.rstrip("/"), "foot": [], "preview": "", **values}  # fmt: skip
+    text = _BLANK.sub("\n\n", _templates().get_template(f"{name}.txt").render(given)).strip() + "\n"
+    html = _templates().get_template(f"{name}.html").render(given)
+    return _message(envelope, line, reader, text, html, [], None)
+
+
+def _message(
+    envelope: Envelope,
+    title: str,
+    reader: Reader,
+    text: str,
+    html: str,
+    pictures: Sequence[Picture],
+    content: Content | None,
+) -> tuple[bytes, bytes]:
+    """text, and html with its pictures beside it, as the alternatives of one mail; and the text alone."""
     full = _headers(envelope, title, content)
     full.set_content(text, cte="quoted-printable")
     full.add_alternative(html, subtype="html", cte="quoted-printable")
     related = full.get_payload()[1]  # type: ignore[index]
-    for picture in (content.chart, content.map):
-        if picture is not None:
-            name = f"{picture.cid.partition('.')[0]}.png"
-            related.add_related(  # type: ignore[union-attr]
-                picture.png, "image", "png", cid=f"<{picture.cid}>", filename=name, disposition="inline"
-            )
+    for picture in pictures:
+        name = f"{picture.cid.partition('.')[0]}.png"
+        related.add_related(  # type: ignore[union-attr]
+            picture.png, "image", "png", cid=f"<{picture.cid}>", filename=name, disposition="inline"
+        )
     full["Content-Language"] = reader.language  # now: making it multipart moves such headers into a part
     _fix_boundaries(full, envelope.message_id)
     plain = _headers(envelope, title, content)
     plain.set_content(text, cte="quoted-printable")
-    return title, full.as_bytes(), plain.as_bytes()
+    return full.as_bytes(), plain.as_bytes()
 
 
 def notice(title: str, text: str, envelope: Envelope, reader: Reader) -> bytes:
-    """A plain mail about the system itself."""
+    """A plain mail: about the system itself, or where a template failed."""
     message = _headers(envelope, clean(title, 150), None)
     message.set_content(text + "\n\n-- \n" + reader.words["text.why"] + "\n", cte="quoted-printable")
     return message.as_bytes()
@@ -127,7 +156,9 @@ def _render(content: Content, reader: Reader, title: str) -> tuple[str, str]:
         "note": reader.words["group.flood_note"] if content.flood else "", "base_url": reader.base_url.rstrip("/"),
         "chart": content.chart, "map": content.map, "missing": content.missing,
         "foot": [f"{first.rule} (#{first.id})"] if name == "one" else [],
-        "preview": _preview(first), "todo": _todo(shown) if len(shown) > BRIEF else [], "brief": len(shown) > BRIEF,
+        "preview": _preview(content, reader), "ack": content.ack, "unsubscribe": "",
+        "ack_label": _ack_label(content, reader),
+        "todo": _todo(shown) if len(shown) > BRIEF else [], "brief": len(shown) > BRIEF,
     }  # fmt: skip
     text = _templates().get_template(f"{name}.txt").render(values)
     html = _templates().get_template(f"{name}.html").render(values)
@@ -144,10 +175,17 @@ def _todo(cards: Sequence[Card]) -> list[tuple[str, str]]:
     return [("; ".join(f"{rule} ({n})" for rule, n in counts.items()), text) for text, counts in rules.items()]
 
 
-def _preview(card: Card) -> str:
-    """The line that a phone shows under the subject: what to do."""
+def _preview(content: Content, reader: Reader) -> str:
+    """The line that a phone shows under the subject: how it is now, where that is news, and what to do."""
+    card = content.cards[0]
     action = card.advice[0][1] if card.advice and not card.over else ""
-    return short(" \N{MIDDLE DOT} ".join(text for text in (action, card.since) if text), 120)
+    over = all(one.over for one in content.cards)
+    state = f"{reader.words['state.resolved']}: {card.headline}" if over else ""
+    return short(" \N{MIDDLE DOT} ".join(text for text in (state, action, card.since) if text), 140)
+
+
+def _ack_label(content: Content, reader: Reader) -> str:
+    return reader.words["label.ack_all" if content.total > 1 else "label.ack"].format(n=content.total)
 
 
 @cache
@@ -171,12 +209,14 @@ def _headers(envelope: Envelope, title: str, content: Content | None) -> EmailMe
     if envelope.sender.reply_to:
         message["Reply-To"] = envelope.sender.reply_to
     message["Subject"] = title
-    if envelope.root:
-        message["In-Reply-To"] = envelope.previous or envelope.root
-        message["References"] = " ".join(dict.fromkeys([envelope.root, envelope.previous or envelope.root]))
+    for name, value in thread.headers(envelope.thread, envelope.message_id, title, envelope.at):
+        message[name] = value
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message["List-Id"] = f"IOC alarms <alarms.{envelope.sender.domain}>"
+    if envelope.unsubscribe:
+        message["List-Unsubscribe"] = f"<{envelope.unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message["X-IOC-Kind"] = envelope.kind
     if content is not None:
         message["X-IOC-Alarm-Id"] = ", ".join(str(card.id) for card in content.cards[:20])

@@ -13,5 +13,5 @@ SKIPPED = Counter("ioc_alerts_skipped_total", "Runs that were skipped or late, b
 WRITTEN = Counter("ioc_mail_written_total", "Mails put into the outbox")
 SENT = Counter("ioc_mail_sent_total", "Mails a server took")
 WAITING = Gauge("ioc_mail_state", "Mails of the last day, by state", ["state"])
-CHANNEL = Gauge("ioc_mail_channel_up", "1 while mail can leave")
+CHANNEL = Gauge("ioc_mail_channel_up", "1 while messages can leave over it", ["channel"])
 LEADER = Gauge("ioc_alerts_leader", "1 while this process evaluates")

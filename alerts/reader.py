@@ -46,8 +46,12 @@ class Reader(NamedTuple):
     def duration(self, length: timedelta) -> str:
         return age(length.total_seconds(), self.language)
 
+    @property
+    def base(self) -> str:
+        return self.base_url.rstrip("/")
+
     def link(self, alarm_id: int) -> str:
-        return f"{self.base_url.rstrip('/')}/alarms/{alarm_id}"
+        return f"{self.base}/alarms/{alarm_id}"
 
 
 def clean(text: object, most: int = 120) -> str:

@@ -9,41 +9,27 @@ import hashlib
 import smtplib
 import socket
 import ssl
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from alerts.fate import Fate, Result
 from ioc.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from ioc.store.outbox import Letter
 
 CONNECT_S = 10.0
 READ_S = 60.0
+WHOLE_S = 240.0  # an attempt in all: a server may also answer a byte a minute; below the outbox's lease
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _HELLO = "ioc.localdomain"  # fixed: asking the system for its name can hang on DNS
 _NO_ADDRESS = {550, 551, 553, 501}
 _AUTH = {530, 534, 535, 538}
-
-
-class Fate(Enum):
-    """What became of an attempt, and what follows."""
-
-    SENT = "sent"
-    LATER = "later"  # 4xx: the server asks to come back
-    NO_ADDRESS = "no_address"  # this person cannot be reached here
-    REJECTED = "rejected"  # the message itself is unwanted: once more as plain text
-    STOPPED = "stopped"  # our own settings are wrong: no mail can leave until somebody corrects them
-    DOWN = "down"  # the server cannot be reached: no attempt was made
-    UNSURE = "unsure"  # it may have taken the mail and could not say so
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    fate: Fate
-    reply: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +59,47 @@ def server(url: str) -> Server:
                   unquote(parts.password or ""), digest)  # fmt: skip
 
 
-def send(to: Server, sender: str, recipient: str, mail: bytes, mark: Callable[[str], None] = lambda _: None) -> Result:
-    """Deliver one mail; never raises for what a server may do. `mark` is told each point reached, for crash tests."""
+class Mail:
+    """The channel `mail`. sender: who answers and bounces go to; with `verp` a bounce names the mail it is about."""
+
+    key = "mail"
+
+    def __init__(self, server: Server, sender: str, *, verp: bool = False) -> None:
+        self._server, self._sender, self._verp = server, sender, verp
+        self.digest = server.digest
+
+    def send(self, letter: Letter, mark: Callable[[str], None] = lambda _: None) -> Result:
+        user, _, domain = self._sender.rpartition("@")
+        sender = f"{user}+{letter.id.hex}@{domain}" if self._verp else self._sender
+        return send(self._server, sender, letter.email, letter.mime, mark, envelope=letter.id.hex)
+
+
+def send(
+    to: Server,
+    sender: str,
+    recipient: str,
+    mail: bytes,
+    mark: Callable[[str], None] = lambda _: None,
+    *,
+    envelope: str = "",
+) -> Result:
+    """Deliver one mail; never raises for what a server may do. `mark` is told each point reached, for crash tests.
+
+    envelope: the id by which a server that offers it reports a failure later (RFC 3461).
+    """
     accepted = False
     connection: smtplib.SMTP | None = None
     try:
         connection = _connect(to)
-        connection.ehlo_or_helo_if_needed()
-        options = ["SMTPUTF8"] if connection.has_extn("smtputf8") and not recipient.isascii() else []
-        _expect(connection.mail(sender, options), smtplib.SMTPSenderRefused, sender)
-        mark("mail")
-        _expect(connection.rcpt(recipient), _Refused)
-        accepted = True
-        code, text = connection.data(mail)
-        mark("data")
+        with _in_time(connection):
+            connection.ehlo_or_helo_if_needed()
+            mail_options, rcpt_options = _options(connection, recipient, envelope)
+            _expect(connection.mail(sender, mail_options), smtplib.SMTPSenderRefused, sender)
+            mark("mail")
+            _expect(connection.rcpt(recipient, rcpt_options), _Refused)
+            accepted = True
+            code, text = connection.data(mail)
+            mark("data")
         if code != 250:
             raise smtplib.SMTPDataError(code, text)
         return Result(Fate.SENT, f"{code} {_words(text)}")
@@ -94,6 +107,35 @@ def send(to: Server, sender: str, recipient: str, mail: bytes, mark: Callable[[s
         return _meaning(error, in_data=accepted)
     finally:
         _leave(connection)
+
+
+def _options(connection: smtplib.SMTP, recipient: str, envelope: str) -> tuple[list[str], list[str]]:
+    """Of MAIL and RCPT, where the server offers them."""
+    mail, rcpt = [], []
+    if connection.has_extn("smtputf8") and not recipient.isascii():
+        mail.append("SMTPUTF8")
+    if envelope and connection.has_extn("dsn"):
+        mail += ["RET=HDRS", f"ENVID={envelope}"]
+        rcpt.append("NOTIFY=FAILURE")
+    return mail, rcpt
+
+
+@contextmanager
+def _in_time(connection: smtplib.SMTP) -> Iterator[None]:
+    """Time-outs hold for one answer; this for all of them together."""
+    timer = threading.Timer(WHOLE_S, _cut, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(connection: smtplib.SMTP) -> None:
+    with suppress(OSError):
+        if connection.sock is not None:
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _leave(connection: smtplib.SMTP | None) -> None:
@@ -143,7 +185,7 @@ def _meaning(error: Exception, *, in_data: bool) -> Result:
         return Result(_answered(error), f"{error.smtp_code} {_words(error.smtp_error)}")
     if isinstance(error, smtplib.SMTPNotSupportedError | ssl.SSLCertVerificationError):
         return Result(Fate.STOPPED, _words(error))
-    return Result(Fate.UNSURE if in_data else Fate.DOWN, _words(error))
+    return Result(Fate.UNSURE if in_data else Fate.DOWN, _words(error), down=isinstance(error, TimeoutError))
 
 
 def _answered(error: smtplib.SMTPResponseException) -> Fate:
@@ -157,8 +199,8 @@ def _answered(error: smtplib.SMTPResponseException) -> Fate:
         return Fate.LATER
     if isinstance(error, smtplib.SMTPSenderRefused):
         return Fate.STOPPED  # our own sender address is wrong: it concerns every mail
-    policy = words.startswith(("5.7.", "5.3.4"))
-    return Fate.NO_ADDRESS if isinstance(error, _Refused) and code in _NO_ADDRESS and not policy else Fate.REJECTED
+    nobody = words.startswith("5.1.") or (isinstance(error, _Refused) and code in _NO_ADDRESS)
+    return Fate.NO_ADDRESS if nobody and not words.startswith(("5.7.", "5.3.4")) else Fate.REJECTED
 
 
 def _words(error: object) -> str:

@@ -1,7 +1,8 @@
-"""What is owed to people, and the mails on their way: one row is one mail to one person."""
+"""What is owed to people, and the messages on their way: one row is one message to one person over one channel."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.rows import class_row
@@ -10,7 +11,6 @@ from ioc.errors import StoreError
 from ioc.store import queries
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
     from ioc.store.database import Connection
@@ -33,33 +33,43 @@ class Pending(NamedTuple):
     contact_state: str
 
 
-class Recent(NamedTuple):
-    contact_id: int
-    mails: int  # in ten minutes
-    flooded_at: datetime | None
-    lately: int = 0  # mails in two minutes
+class Written(NamedTuple):
+    """A message written to somebody within the last ten minutes, and about how many alarms of which groups."""
+
+    at: datetime
+    kind: str
+    groups: list[str]
+    alarms: int
 
 
 class Contact(NamedTuple):
+    """refused: "channel address" of each that leads to nobody."""
+
     id: int
     key: str
     name: str
     email: str
     language: str
     zone: str | None
+    settings: dict[str, Any]
+    state: str
+    refused: list[str]
 
 
 class Thread(NamedTuple):
-    """A conversation: its key, the next number in it, the first and the newest Message-ID."""
+    """A conversation: its key, the next number in it, the first and the newest Message-ID, and how it began."""
 
     key: str
     seq: int
     root: str
     previous: str
+    subject: str
+    priority: int
+    begun: datetime
 
 
 class Letter(NamedTuple):
-    """A claimed mail. `token` must still be the row's when the result is written."""
+    """A claimed message. `token` must still be the row's when the result is written."""
 
     id: UUID
     token: UUID
@@ -75,10 +85,11 @@ class Letter(NamedTuple):
     attempts: int
     created_at: datetime
     ambiguous: bool
+    reasons: list[str]
 
 
 class Channel(NamedTuple):
-    """Whether mail can leave: ok; down (try again at probe_at); stopped (somebody must correct the settings)."""
+    """Whether messages can leave: ok; down (try again at probe_at); stopped (somebody must correct the settings)."""
 
     state: str
     reason: str
@@ -86,6 +97,9 @@ class Channel(NamedTuple):
     failures: int
     since: datetime
     probe_at: datetime
+
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TakenError(StoreError):
@@ -96,8 +110,17 @@ def pending(conn: Connection, at: datetime) -> list[Pending]:
     return [Pending(*row) for row in conn.execute(_sql("pending"), {"at": at})]
 
 
-def recent(conn: Connection, at: datetime) -> dict[int, Recent]:
-    return {row[0]: Recent(*row) for row in conn.execute(_sql("recent"), {"at": at})}
+def recent(conn: Connection, at: datetime) -> dict[int, list[Written]]:
+    """By contact, oldest first."""
+    found: dict[int, list[Written]] = {}
+    for who, *rest in conn.execute(_sql("recent"), {"at": at}):
+        found.setdefault(who, []).append(Written(*rest))
+    return found
+
+
+def uncleared(conn: Connection) -> set[tuple[int, str]]:
+    """(contact, group) owed something, of which alarms they were told of still stand."""
+    return {(row[0], row[1]) for row in conn.execute(_sql("uncleared"))}
 
 
 def drop(conn: Connection, intents: list[int]) -> None:
@@ -121,30 +144,54 @@ def thread(conn: Connection, contact_id: int, alarms: list[int]) -> Thread | Non
     return Thread(*row) if row else None
 
 
-def put(conn: Connection, *, intents: list[int], supersede: bool = True, **mail: Any) -> None:
-    """Write one mail (id, contact, email, kind, thread, priority, message_id, subject, mime, plain, alarms, at).
+_OPTIONAL = {"plain": None, "channel": "mail", "twin": None, "groups": (), "reasons": (), "note": None}
+_ABOUT_ALARMS = ("alarm", "group", "flood")
+_ASKS = {"reminder", "escalated"}  # worth nothing once somebody acknowledged
 
-    What waits for the same person about the same alarms and never left is superseded. The caller owns the transaction.
-    Raises TakenError.
+
+def supersede(conn: Connection, contact_id: int, alarms: list[int]) -> None:
+    """What waits for this person about these alarms and never left is replaced by what is written next; before that
+    looks for its conversation, which must not hang on a mail nobody got.
     """
-    if supersede:
-        conn.execute(_sql("supersede"), {"contact": mail["contact"], "alarms": mail["alarms"]})
-    conn.execute(_sql("put"), mail)
+    conn.execute(_sql("supersede"), {"contact": contact_id, "alarms": alarms})
+
+
+def put(conn: Connection, *, intents: list[int], **mail: Any) -> None:
+    """Write one message (id, contact, email, kind, thread, priority, message_id, subject, mime, alarms, at; optional:
+    plain, channel, twin: the row it repeats, groups, reasons, note: what went wrong while it was written).
+
+    The caller owns the transaction. Raises TakenError.
+    """
+    row = {**_OPTIONAL, **mail}
+    conn.execute(_sql("put"), {**row, "groups": list(row["groups"]), "reasons": list(row["reasons"])})
     taken = conn.execute(_sql("mailed"), {"outbox": mail["id"], "ids": intents}).rowcount
     if taken != len(intents):
         raise TakenError
 
 
-def claim(conn: Connection, at: datetime, limit: int) -> list[Letter]:
-    """Lease up to `limit` mails that may leave now, the most urgent first."""
-    found = [Letter(*row) for row in conn.execute(_sql("claim"), {"at": at, "limit": limit})]
+def claim(conn: Connection, at: datetime, limit: int, channel: str = "mail") -> list[Letter]:
+    """Lease up to `limit` messages that may leave now, the most urgent first."""
+    values = {"at": at, "limit": limit, "channel": channel}
+    found = [Letter(*row) for row in conn.execute(_sql("claim"), values)]
     return sorted(found, key=lambda letter: (letter.priority, letter.created_at))
 
 
+def hold(conn: Connection, letter: Letter, at: datetime) -> bool:
+    """Make the lease longer before an attempt; False when somebody else has it by now."""
+    return conn.execute(_sql("hold"), {"id": letter.id, "token": letter.token, "at": at}).fetchone() is not None
+
+
 def wanted(conn: Connection, letter: Letter) -> bool:
-    """Whether it should still be sent: its person can be written to, and not all its alarms were shelved meanwhile."""
+    """Whether it should still be sent: its person can be written to, not all its alarms were put aside meanwhile, and
+    somebody still waits for an answer where it only asks for one.
+    """
     row = conn.execute(_sql("standing"), {"id": letter.id}).fetchone()
-    return row is not None and row[0] == "ok" and (row[1] > 0 or letter.kind in ("system", "resolved"))
+    if row is None or row[0] != "ok":
+        return False
+    if letter.kind not in _ABOUT_ALARMS:
+        return True
+    only_asks = bool(letter.reasons) and set(letter.reasons) <= _ASKS
+    return bool(row[2] if only_asks else row[1])
 
 
 def finish(
@@ -165,25 +212,33 @@ def finish(
     return conn.execute(_sql("finish"), values).fetchone() is not None
 
 
-def refuse(conn: Connection, contact_id: int, reply: str) -> None:
-    """Nobody is at this address: no more mail goes there."""
-    conn.execute(_sql("refuse"), {"contact": contact_id, "reply": reply})
+def refuse(conn: Connection, letter: Letter, reply: str, channel: str = "mail") -> None:
+    """Nobody is at this address: nothing more goes there."""
+    values = {"contact": letter.contact_id, "channel": channel, "address": letter.email, "reply": reply}
+    conn.execute(_sql("refuse"), values)
 
 
-def escalate(conn: Connection, outbox_id: UUID, at: datetime) -> int:
-    """Others are told what this mail could not tell; returns how many intents were made."""
-    return conn.execute(_sql("escalate"), {"id": outbox_id, "at": at}).rowcount
+def escalate(conn: Connection, outbox_id: UUID, at: datetime, *, otherwise: bool = False) -> int:
+    """Others are told what this message could not tell, the next of its chain where there is one; returns how many
+    intents were made. otherwise: only those who can be reached over another channel than mail.
+    """
+    return conn.execute(_sql("escalate"), {"id": outbox_id, "at": at, "otherwise": otherwise}).rowcount
 
 
-def channel(conn: Connection) -> Channel:
+def channel(conn: Connection, key: str = "mail") -> Channel:
+    """As last written; one that was never used is ok."""
     with conn.cursor(row_factory=class_row(Channel)) as cursor:
-        found = cursor.execute(_sql("channel")).fetchone()
-    assert found is not None
-    return found
+        found = cursor.execute(_sql("channel"), {"key": key}).fetchone()
+    return found or Channel("ok", "", "", 0, NEVER, NEVER)
 
 
-def set_channel(conn: Connection, channel: Channel, at: datetime) -> None:
-    conn.execute(_sql("channel_set"), {**channel._asdict(), "at": at})
+def channels(conn: Connection) -> list[tuple[str, str, str]]:
+    """(key, state, reason) of each that was ever used."""
+    return conn.execute(_sql("channels")).fetchall()
+
+
+def set_channel(conn: Connection, channel: Channel, at: datetime, key: str = "mail") -> None:
+    conn.execute(_sql("channel_set"), {**channel._asdict(), "at": at, "key": key})
 
 
 def counts(conn: Connection, at: datetime) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import ssl
 import threading
@@ -220,9 +221,11 @@ def test_resolved_reaches_everybody_who_was_told_and_in_the_same_conversation(to
     town.write(after=5)
     town.send()
     (_, first, _), (_, second, _) = mail_server.mails
-    assert second["Subject"].startswith("[RESOLVED]")
-    assert second["In-Reply-To"] == first["Message-ID"]
-    assert second["References"] == first["Message-ID"]
+    assert (second["In-Reply-To"], second["References"]) == (first["Message-ID"], first["Message-ID"])
+    assert second["Subject"] == f"Re: {first['Subject']}", "or Gmail and Apple Mail begin another conversation"
+    assert second["Thread-Topic"] == first["Thread-Topic"] == first["Subject"]
+    assert base64.b64decode(second["Thread-Index"])[:22] == base64.b64decode(first["Thread-Index"])
+    assert (first["X-IOC-State"], second["X-IOC-State"]) == ("raised", "resolved")
 
 
 def test_resolved_never_overtakes_raised(town, mail_server):

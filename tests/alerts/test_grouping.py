@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from alerts.grouping import plan
-from ioc.store.outbox import Pending, Recent
+import pytest
+
+from alerts.grouping import digest, plan
+from ioc.store.outbox import Pending, Written
 from tests.alerts.city import START
 
 S = timedelta(seconds=1)
@@ -14,11 +16,37 @@ def owed(i, *, who=1, alarm=None, reason="raised", group="tide|a", after=0, prio
     return Pending(i, who, alarm or i, reason, group, START + after * S, priority, condition, *given.values())
 
 
+def wrote(after, kind="alarm", groups=("tide|a",), alarms=1):
+    return Written(START + after * S, kind, list(groups), alarms)
+
+
+def kinds(pending, sent, after, **more):
+    return [m.kind for m in plan(pending, {1: sent}, START + after * S, **more).mails]
+
+
 def test_a_group_waits_for_its_first_message_and_then_goes_whole():
-    waiting = [owed(1, after=30), owed(2, after=40), owed(3, after=90, group="air|b")]
+    waiting = [owed(1, after=30), owed(2, after=40), owed(3, after=200, group="air|b")]
     assert plan(waiting, {}, START + 29 * S).mails == []
     [mail] = plan(waiting, {}, START + 30 * S).mails
-    assert (mail.kind, mail.intents) == ("group", (1, 2))
+    assert (mail.kind, mail.intents, mail.groups) == ("group", (1, 2), ("tide|a",))
+
+
+def test_what_joins_a_group_that_was_just_mailed_waits_five_minutes_unless_it_is_critical():
+    sent = [wrote(0)]
+    assert kinds([owed(2)], sent, 299) == []
+    assert kinds([owed(2)], sent, 300) == ["alarm"]
+    assert kinds([owed(2, priority=1)], sent, 10) == ["alarm"]
+    three = [wrote(0), wrote(5), wrote(10)]
+    assert kinds([owed(4, priority=1)], three[:2], 11) == ["alarm"]
+    assert kinds([owed(4, priority=1)], three, 11) == [], "three a minute"
+    assert kinds([owed(2, group="other|b")], sent, 1) == ["alarm"], "another group has nothing to do with it"
+
+
+def test_the_end_of_a_whole_group_is_told_at_once_of_a_part_of_it_after_five_minutes():
+    over = [owed(9, reason="resolved", condition="false")]
+    assert kinds(over, [wrote(0)], 10) == ["resolved"]
+    assert kinds(over, [wrote(0)], 10, uncleared={(1, "tide|a")}) == []
+    assert kinds(over, [wrote(0)], 300, uncleared={(1, "tide|a")}) == ["resolved"]
 
 
 def test_fifty_rules_at_once_are_one_mail_to_each_person():
@@ -38,22 +66,47 @@ def test_a_storm_that_comes_in_drops_is_one_table_from_its_first_mail_on():
 
 def test_mails_just_sent_count_too():
     two = [owed(1, group="a"), owed(2, group="b")]
-    assert [m.kind for m in plan(two, {1: Recent(1, 1, None, 1)}, START).mails] == ["alarm", "alarm"]
-    assert [m.kind for m in plan(two, {1: Recent(1, 2, None, 2)}, START).mails] == ["flood"]
+    assert kinds(two, [], 0) == ["alarm", "alarm"]
+    assert kinds(two, [wrote(-60, groups=["c"])], 0) == ["flood"]
+    assert kinds(two, [wrote(-121, groups=["c"])], 0) == ["alarm", "alarm"]
 
 
 def test_after_a_table_the_rest_of_a_flood_waits_but_a_critical_only_a_minute():
-    recent = {1: Recent(1, 1, START)}
+    table = [wrote(0, "flood", alarms=4)]
     high, critical = owed(1), owed(2, priority=1, group="x")
-    assert plan([high], recent, START + 299 * S).mails == []
-    assert [m.kind for m in plan([high], recent, START + 300 * S).mails] == ["alarm"]
-    assert plan([high, critical], recent, START + 59 * S).mails == []
-    assert [m.kind for m in plan([high, critical], recent, START + 60 * S).mails] == ["flood"]
+    assert kinds([high], table, 299) == []
+    assert kinds([high], table, 300) == ["alarm"]
+    assert kinds([high, critical], table, 59) == []
+    assert kinds([high, critical], table, 60) == ["flood"]
 
 
 def test_the_eleventh_mail_in_ten_minutes_is_a_table():
-    assert [m.kind for m in plan([owed(1)], {1: Recent(1, 9, None)}, START).mails] == ["alarm"]
-    assert [m.kind for m in plan([owed(1)], {1: Recent(1, 10, None)}, START).mails] == ["flood"]
+    nine = [wrote(-500 + n, "resolved", ["z"], alarms=0) for n in range(9)]
+    assert kinds([owed(1)], nine, 0) == ["alarm"]
+    assert kinds([owed(1)], [*nine, wrote(-490, "resolved", ["z"], alarms=0)], 0) == ["flood"]
+
+
+@pytest.mark.parametrize("drops", [0, 1, 2, 9], ids=lambda n: f"{n} drops first")
+@pytest.mark.parametrize("places", [1, 60], ids=lambda n: f"{n} groups")
+def test_ten_thousand_alarms_in_a_minute_are_three_mails_in_ten_minutes_and_every_critical_is_in_one(drops, places):
+    """Second by second as the engine does it: drops, then 167 alarms a second, a tenth of them critical."""
+    arrivals = {5 * n: [n] for n in range(drops)}
+    first = 10 * bool(drops)
+    for n in range(10_000):
+        arrivals.setdefault(first + n // 167, []).append(drops + n)
+    pending, sent, named = [], [], set()
+    for second in range(600):
+        now = START + second * S
+        pending += [
+            owed(i + 1, group=f"g|{i % places}", priority=1 if i % 10 == 0 else 2, after=second + (1 if i % 10 == 0 else 30))
+            for i in arrivals.get(second, [])
+        ]  # fmt: skip
+        for mail in plan(pending, {1: sent}, now).mails:
+            pending = [o for o in pending if o.id not in set(mail.intents)]
+            named |= set(mail.alarms)
+            sent.append(Written(now, mail.kind, list(mail.groups), len(mail.alarms)))
+    assert len(sent) <= 3, [(w.at - START, w.kind, w.alarms) for w in sent]
+    assert {i + 1 for i in range(0, 10_000 + drops, 10)} <= named
 
 
 def test_raised_and_resolved_before_the_first_mail_are_one_mail():
@@ -66,10 +119,16 @@ def test_what_nobody_needs_any_more_is_dropped():
     gone = [
         owed(1, suppression="shelved"),
         owed(2, reason="reminder", acked=True),
-        owed(3, reason="reminder", condition="false"),
+        owed(3, reason="escalated", condition="false"),
         owed(4, contact_state="refused"),
     ]
     kept = [owed(5, reason="resolved", suppression="shelved", condition="false"), owed(6, suppression="by_design")]
     found = plan(gone + kept, {}, START)
     assert found.drop == [1, 2, 3, 4]
     assert {i for m in found.mails for i in m.intents} == {5, 6}
+
+
+def test_low_priority_waits_for_the_digest():
+    low, high = owed(1, priority=4), owed(2, priority=3)
+    assert [m.intents for m in plan([low, high], {}, START).mails] == [(2,)]
+    assert digest([low, high, owed(3, priority=4, suppression="shelved")]) == {1: [low]}

@@ -188,7 +188,7 @@ def test_a_mail_is_the_same_bytes_twice(conn):
     from ioc.store import mail_facts
 
     cards = [card(row, reader) for row in mail_facts.alarms(conn, [1])]
-    envelope = mail.Envelope(message_id="<ioc.1@city.test>", root=None, previous=None, to_name="Mai", to_address="mai@city.test",
+    envelope = mail.Envelope(message_id="<ioc.1@city.test>", to_name="Mai", to_address="mai@city.test",
                              at=city.START, sender=From("ioc@city.test", "IOC"), kind="alarm")  # fmt: skip
     picture = mail.Picture("chart.1@city.test", "alt", b"\x89PNG" * 100)
     content = mail.Content(cards=cards, total=1, chart=picture)
@@ -206,7 +206,9 @@ def test_an_acknowledgement_is_in_the_history_of_the_next_mail(conn):
     found = Parsed(
         *conn.execute("SELECT subject, mime, plain_mime FROM outbox ORDER BY created_at DESC LIMIT 1").fetchone()
     )
-    assert found.subject.startswith("[RESOLVED] Water level 40.00 m ≤ 50.00 m")
+    assert found.subject.startswith("[RESOLVED] Water level 40.00 m ≤ 50.00 m"), "the first mail never left"
+    assert found.message["References"] is None
+    assert "RESOLVED: Water level 40.00 m ≤ 50.00 m" in found.html
     assert "acknowledged by Duty officer: on my way" in found.text
 
 

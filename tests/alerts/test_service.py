@@ -137,7 +137,7 @@ def test_from_a_reading_to_a_mailbox_and_back_to_normal(conn, gauges, start, mai
     assert (state, detail["why"]) == ("ok", "")
     measure(conn, gauges[:1], 40)
     wait_for(lambda: len(mail_server.mails) == 6, "and told that it is over")
-    assert {m["Subject"].split("]")[0] for _, m, _ in mail_server.mails[3:]} == {"[RESOLVED"}
+    assert {m["X-IOC-State"] for _, m, _ in mail_server.mails[3:]} == {"resolved"}
 
 
 def test_the_folder_changes_while_it_runs(conn, town, gauges, start, mail_server):
