@@ -34,6 +34,10 @@ _STEPS = tuple(
 )  # fmt: skip
 
 
+_READINGS, _MINUTE, _HOUR, _DAY = timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_LONG = timedelta(days=40)  # a longer span is not counted by its readings
+
+
 class Line(NamedTuple):
     """One series over a span: times datetime64[us] UTC at each step's start, the rest float64; NaN is a gap.
 
@@ -136,18 +140,22 @@ def window(
 ) -> dict[int, Line]:
     """The series over start <= time < end, each in at most about `points` points; one without readings is left out.
 
-    All lines have the same step, the narrowest that fits; readings themselves where they are few enough.
+    All lines have the same step, the narrowest that fits; readings themselves where they are few enough. Where
+    retention has taken the readings of the span, hours are the finest there is; where it has taken the hours, days.
     """
     points = max(2, min(points, MOST))
-    values = {"series": list(series), "start": start, "end": end, "most": points}
-    sql = queries.load("history")
+    values = {**_values(series, start, end, now), "most": points}
+    sql, step = queries.load("history"), step_for(end - start, points)
     with translated():
         expected = dict(conn.execute(sql["expected"], values).fetchall())
-        rows = conn.execute(sql["raw"], values).fetchall()
-    if _most(rows) <= points:
-        return _lines(rows, expected, None)
-    step = step_for(end - start, points)
-    return _lines(stepped(conn, series, start, end, step, now), expected, step)
+        crowded = end - start > _LONG and _run(conn, sql["amount"], values)[0][0] > points
+        finest = _READINGS if crowded and step >= _DAY else _kept(conn, values)
+        if finest == _READINGS and not crowded:
+            rows = _run(conn, sql["raw"], values)
+            if _most(rows) <= points:
+                return _lines(rows, expected, None)
+        step = max(step, finest)
+        return _lines(_read(conn, {**values, "step": step}, finest), expected, step)
 
 
 def stepped(
@@ -160,12 +168,13 @@ def stepped(
 ) -> list[Point]:
     """The series over start <= time < end in equal steps: those of a series together, oldest first, no empty ones.
 
-    From the coarsest rollup that is fine enough; from readings where that is still being worked out.
+    From the coarsest rollup that is fine enough, or the finest that retention has left; the hours that are still being
+    worked out come from their readings.
     """
-    settled = hour_of((now or datetime.now(UTC)).astimezone(UTC)) - timedelta(hours=1)
-    values = {"series": list(series), "start": start, "end": end, "step": step, "dense": DENSE, "settled": settled}
+    values = {**_values(series, start, end, now), "step": step}
     with translated():
-        return [Point(*row) for row in _read(conn, values)]
+        finest = _READINGS if step >= _DAY else _kept(conn, values)
+        return [Point(*row) for row in _read(conn, values, finest)]
 
 
 def step_for(span: timedelta, points: int) -> timedelta:
@@ -199,18 +208,34 @@ def figures(conn: Connection, metrics: Iterable[str], now: datetime) -> dict[tup
     return {(row.metric, row.area): row for row in rows}
 
 
-def _read(conn: Connection, values: dict[str, Any]) -> list[Any]:
-    sql, step = queries.load("history"), values["step"]
-    if step < timedelta(minutes=1) or conn.execute(sql["behind"], values).fetchone() == (True,):
-        return conn.execute(sql["readings"], values).fetchall()
-    if step >= timedelta(days=1):
-        return conn.execute(sql["days"], values).fetchall()
-    if step >= timedelta(hours=1):
-        return conn.execute(sql["hours"], values).fetchall()
-    dense = [row[0] for row in conn.execute(sql["dense"], values)]
-    sparse = [s for s in values["series"] if s not in dense]
-    found = conn.execute(sql["minutes"], {**values, "series": dense}).fetchall() if dense else []
-    return found + conn.execute(sql["readings"], {**values, "series": sparse}).fetchall()
+def _values(series: Sequence[int], start: datetime, end: datetime, now: datetime | None) -> dict[str, Any]:
+    """settled: rollups of the hours before it are there, or marked as late."""
+    settled = hour_of((now or datetime.now(UTC)).astimezone(UTC)) - timedelta(hours=1)
+    return {"series": list(series), "start": start, "end": end, "dense": DENSE, "settled": settled}
+
+
+def _read(conn: Connection, values: dict[str, Any], finest: timedelta) -> list[Any]:
+    """In steps of values["step"], from what is as coarse as that, or as `finest`."""
+    sql, step = queries.load("history"), max(values["step"], finest)
+    if step < _MINUTE:
+        return _run(conn, sql["readings"], values)
+    late = _run(conn, sql["late"], values)
+    values = {**values, "late_series": [row[0] for row in late], "late_hours": [row[1] for row in late]}
+    if step >= _HOUR:
+        return _run(conn, sql["days" if step >= _DAY else "hours"], values)
+    dense = [row[0] for row in _run(conn, sql["dense"], values)]
+    return _run(conn, sql["minutes"], {**values, "dense_series": dense})
+
+
+def _kept(conn: Connection, values: dict[str, Any]) -> timedelta:
+    """How fine all of the span still is: what retention has left of it."""
+    ((hours, readings),) = _run(conn, queries.load("history")["kept"], values)
+    return _DAY if not hours else _READINGS if readings else _HOUR
+
+
+def _run(conn: Connection, query: bytes, values: dict[str, Any]) -> list[Any]:
+    """Never as a prepared statement: only a plan that knows the times looks into few partitions instead of all."""
+    return conn.execute(query, values, prepare=False).fetchall()
 
 
 def _most(rows: list[Any]) -> int:

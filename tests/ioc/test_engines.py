@@ -169,3 +169,57 @@ def test_on_timescale_the_open_hour_is_there_at_once(hyper):
     series, now = add_series(hyper), clock(hyper)
     store(hyper, [(series, now, 5.0)])
     assert rolled(hyper, "rollup_1h", series) == {this_hour(): (1, 5, 5, 5, 5, 5)}
+
+
+def forget(conn, table, before):
+    """As retention does."""
+    if migrate.engine(conn) == "plain":
+        conn.execute(f"DELETE FROM {table} WHERE {'time' if table == 'reading' else 'bucket'} < %s", (before,))
+    else:
+        conn.execute("SELECT drop_chunks(%s::regclass, older_than => %s::timestamptz)", (table, before))
+
+
+def test_a_chart_of_what_retention_took_is_drawn_from_hours_then_from_days(either):
+    """A week of three years ago is not empty because its readings and minutes are gone; its peak is still there."""
+    series, start = add_series(either), ago(days=1100).replace(hour=0)
+    rows = [(series, start + 10 * MINUTE * n, float(n % 23)) for n in range(7 * 144)]
+    rows.append((series, start + 3 * DAY + 5 * MINUTE, 999.0))
+    store(either, [*rows, (series, ago(hours=2), 1.0)])
+    roll(either)
+    forget(either, "reading", ago(days=500))
+    forget(either, "rollup_1m", ago(days=60))
+    line = history.window(either, [series], start, start + 7 * DAY, 500)[series]
+    assert (line.step, len(line.time), line.high.max()) == (HOUR, 7 * 24, 999.0)
+    points = history.stepped(either, [series], start, start + DAY, 5 * MINUTE)
+    assert [p.at for p in points] == [start + HOUR * n for n in range(24)], "a finer step than is kept"
+    forget(either, "rollup_1h", ago(days=500))
+    line = history.window(either, [series], start, start + 7 * DAY, 500)[series]
+    assert (line.step, len(line.time), line.high.max()) == (DAY, 7, 999.0)
+    five_years = history.window(either, [series], ago(days=1826), ago(days=0), 2000)[series]
+    assert (five_years.step, np.nanmax(five_years.high)) == (DAY, 999.0)
+
+
+@pytest.mark.parametrize(("span", "points"), [(2 * HOUR, 60), (4 * DAY, 50), (45 * DAY, 45)])
+def test_one_late_hour_is_read_from_its_readings_and_the_others_from_their_rollups(either, span, points):
+    """Whatever else waits, a chart stays as cheap as it was: hours that are worked out are not worked out again."""
+    series, other = add_series(either), add_series(either)
+    start = ago(days=46).replace(hour=0)
+    rows = [(series, start + timedelta(seconds=10 * n), float(n % 17)) for n in range(2 * 360)]
+    rows += [(series, start + 3 * HOUR + HOUR * n, float(n % 23)) for n in range(45 * 24)]
+    store(either, rows)
+    roll(either)
+    late = (series, start + 65 * MINUTE + timedelta(seconds=3), 500.0)
+    store(either, [late, (other, start, 1.0)])
+    values = {"series": [series], "start": start, "end": start + span, "settled": this_hour()}
+    found = {(s, h) for s, h in either.execute(history.queries.load("history")["late"], values)}
+    assert (series, start + HOUR) in found
+    if migrate.engine(either) == "plain":
+        assert found == {(series, start + HOUR)}
+        either.execute("DELETE FROM reading WHERE series_id = %s AND time < %s", (series, start + 30 * MINUTE))
+    line = history.window(either, [series], start, start + span, points)[series]
+    expected = by_force([r for r in [*rows, late] if r[1] < start + span], line.step)
+    if line.step < DAY:
+        drawn = ~np.isnan(line.mean)
+        np.testing.assert_allclose(line.high[drawn], [v[3] for v in expected.values()])
+        np.testing.assert_allclose(line.mean[drawn], [v[1] / v[0] for v in expected.values()])
+    assert line.high.max() == 500.0

@@ -7,6 +7,38 @@ CROSS JOIN LATERAL (
     WHERE series_id = s.id AND time >= %(start)s AND time < %(end)s ORDER BY time LIMIT %(most)s + 1) AS r
 ORDER BY s.id, r.time;
 
+-- amount --
+-- How many readings the busiest of the series has in a long span, by its days; those just being worked out do not count.
+SELECT coalesce(max(n), 0)::bigint FROM (
+    SELECT sum(count) AS n FROM rollup_1d
+    WHERE series_id = ANY (%(series)s) AND bucket >= date_trunc('day', %(start)s::timestamptz, 'UTC') AND bucket < %(end)s
+    GROUP BY series_id) AS counts;
+
+-- kept --
+-- What retention has left of the span: whether the first of each series' days still has hours, and its first hour readings.
+SELECT coalesce(bool_and(NOT coalesce(h.bucket >= d.bucket + interval '1 day', d.bucket IS NOT NULL)), true) AS hours,
+    coalesce(bool_and(NOT coalesce(r.time >= h.bucket + interval '1 hour', h.bucket IS NOT NULL)), true) AS readings
+FROM unnest(%(series)s::int[]) AS s (id)
+LEFT JOIN LATERAL (
+    SELECT min(bucket) AS bucket FROM rollup_1d WHERE series_id = s.id
+      AND bucket >= date_trunc('day', %(start)s::timestamptz, 'UTC') + interval '1 day' AND bucket < %(end)s) AS d ON true
+LEFT JOIN LATERAL (
+    SELECT min(bucket) AS bucket FROM rollup_1h WHERE series_id = s.id
+      AND bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC') + interval '1 hour' AND bucket < %(end)s) AS h ON true
+LEFT JOIN LATERAL (
+    SELECT min(time) AS time FROM reading WHERE series_id = s.id
+      AND time >= date_trunc('hour', %(start)s::timestamptz, 'UTC') + interval '1 hour' AND time < %(end)s) AS r ON true;
+
+-- late --
+-- Hours of the span whose rollups are still to be worked out, by series: marked by commits, or folded and waiting. Those
+-- are read from the readings, all others from their rollups, however many hours wait elsewhere.
+SELECT DISTINCT w.id, d.hour FROM dirty_hour d JOIN unnest(%(series)s::int[]) AS w (id) ON d.series_id IN (0, w.id)
+WHERE d.hour >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND d.hour < least(%(end)s, %(settled)s)
+UNION
+SELECT u.id, d.hour FROM dirty d CROSS JOIN LATERAL unnest(d.series) AS u (id)
+WHERE d.hour >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND d.hour < least(%(end)s, %(settled)s)
+  AND d.series && %(series)s::int[] AND u.id = ANY (%(series)s);
+
 -- readings --
 -- Straight from the readings, in steps.
 SELECT series_id, date_bin(%(step)s, time, timestamptz '2000-01-01 00:00Z') AS at, avg(value), min(value), max(value)
@@ -14,24 +46,34 @@ FROM reading WHERE series_id = ANY (%(series)s) AND time >= %(start)s AND time <
 GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- minutes --
--- From minutes where an hour has more of readings than of minutes, from the readings where it has not, and from the
--- readings in the newest hours, which upkeep may not have come to yet.
+-- From minutes where an hour has more of readings than of minutes, from the readings where it has not or where the minutes
+-- are past their retention, and from the readings in late and in the newest hours.
+WITH late AS MATERIALIZED (
+    SELECT * FROM unnest(%(late_series)s::int[], %(late_hours)s::timestamptz[]) AS l (series_id, hour)
+), hour AS MATERIALIZED (
+    SELECT h.series_id, h.bucket, h.count FROM rollup_1h h
+    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
+      AND h.bucket < least(%(end)s, %(settled)s)
+      AND NOT EXISTS (SELECT 1 FROM late l WHERE l.series_id = h.series_id AND l.hour = h.bucket)
+), minute AS MATERIALIZED (
+    SELECT m.series_id, m.bucket, m.count, m.sum, m.min, m.max FROM rollup_1m m
+    WHERE m.series_id = ANY (%(dense_series)s) AND m.bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
+      AND m.bucket < least(%(end)s, %(settled)s)
+), by_minute AS MATERIALIZED (
+    SELECT h.series_id, h.bucket FROM hour h WHERE h.count > %(dense)s AND EXISTS (
+        SELECT 1 FROM minute m WHERE m.series_id = h.series_id AND date_trunc('hour', m.bucket, 'UTC') = h.bucket)
+)
 SELECT series_id, date_bin(%(step)s, at, timestamptz '2000-01-01 00:00Z') AS step, sum(sum) / sum(count), min(min), max(max)
 FROM (
     SELECT m.series_id, m.bucket AS at, m.count, m.sum, m.min, m.max
-    FROM rollup_1h h JOIN rollup_1m m
-        ON m.series_id = h.series_id AND m.bucket >= h.bucket AND m.bucket < h.bucket + interval '1 hour'
-    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
-      AND h.bucket < least(%(end)s, %(settled)s) AND h.count > %(dense)s AND m.bucket >= %(start)s AND m.bucket < %(end)s
+    FROM minute m JOIN by_minute b ON b.series_id = m.series_id AND b.bucket = date_trunc('hour', m.bucket, 'UTC')
+    WHERE m.bucket >= %(start)s AND m.bucket < %(end)s
     UNION ALL
     SELECT r.series_id, r.time, 1, r.value, r.value, r.value
-    FROM rollup_1h h JOIN reading r
-        ON r.series_id = h.series_id AND r.time >= h.bucket AND r.time < h.bucket + interval '1 hour'
-    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
-      AND h.bucket < least(%(end)s, %(settled)s) AND r.time >= %(start)s AND r.time < %(end)s
-      AND (h.count <= %(dense)s OR NOT EXISTS (  -- their minutes are past their retention
-          SELECT 1 FROM rollup_1m m
-          WHERE m.series_id = h.series_id AND m.bucket >= h.bucket AND m.bucket < h.bucket + interval '1 hour'))
+    FROM (SELECT series_id, bucket FROM hour EXCEPT SELECT series_id, bucket FROM by_minute
+        UNION ALL SELECT series_id, hour FROM late) AS h
+    JOIN reading r ON r.series_id = h.series_id AND r.time >= h.bucket AND r.time < h.bucket + interval '1 hour'
+    WHERE r.time >= %(start)s AND r.time < %(end)s
     UNION ALL
     SELECT r.series_id, r.time, 1, r.value, r.value, r.value
     FROM reading r WHERE r.series_id = ANY (%(series)s)
@@ -39,21 +81,51 @@ FROM (
 GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- hours --
--- From the hours, and from the readings in the newest ones.
+-- From the hours, and from the readings in late and in the newest ones.
+WITH late AS MATERIALIZED (
+    SELECT * FROM unnest(%(late_series)s::int[], %(late_hours)s::timestamptz[]) AS l (series_id, hour)
+)
 SELECT series_id, date_bin(%(step)s, at, timestamptz '2000-01-01 00:00Z') AS step, sum(sum) / sum(count), min(min), max(max)
 FROM (
-    SELECT series_id, bucket AS at, count, sum, min, max FROM rollup_1h
-    WHERE series_id = ANY (%(series)s) AND bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
-      AND bucket < least(%(end)s, %(settled)s)
+    SELECT h.series_id, h.bucket AS at, h.count, h.sum, h.min, h.max FROM rollup_1h h
+    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
+      AND h.bucket < least(%(end)s, %(settled)s)
+      AND NOT EXISTS (SELECT 1 FROM late l WHERE l.series_id = h.series_id AND l.hour = h.bucket)
+    UNION ALL
+    SELECT l.series_id, r.time, 1, r.value, r.value, r.value
+    FROM late l JOIN reading r ON r.series_id = l.series_id AND r.time >= l.hour AND r.time < l.hour + interval '1 hour'
+    WHERE r.time < %(end)s
     UNION ALL
     SELECT series_id, time, 1, value, value, value FROM reading
     WHERE series_id = ANY (%(series)s) AND time >= greatest(%(start)s::timestamptz, %(settled)s) AND time < %(end)s) AS parts
 GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- days --
--- From the days of UTC; today's is a few minutes behind.
-SELECT series_id, date_bin(%(step)s, bucket, timestamptz '2000-01-01 00:00Z') AS step, sum(sum) / sum(count), min(min), max(max)
-FROM rollup_1d WHERE series_id = ANY (%(series)s) AND bucket >= date_trunc('day', %(start)s::timestamptz, 'UTC') AND bucket < %(end)s
+-- From the days of UTC; a day with late hours, and today, from their hours and the readings of those that are late or new.
+WITH late AS MATERIALIZED (
+    SELECT * FROM unnest(%(late_series)s::int[], %(late_hours)s::timestamptz[]) AS l (series_id, hour)
+), open AS MATERIALIZED (
+    SELECT DISTINCT series_id, date_trunc('day', hour, 'UTC') AS day FROM late
+    UNION SELECT s.id, date_trunc('day', %(settled)s::timestamptz, 'UTC') FROM unnest(%(series)s::int[]) AS s (id)
+)
+SELECT series_id, date_bin(%(step)s, at, timestamptz '2000-01-01 00:00Z') AS step, sum(sum) / sum(count), min(min), max(max)
+FROM (
+    SELECT d.series_id, d.bucket AS at, d.count, d.sum, d.min, d.max FROM rollup_1d d
+    WHERE d.series_id = ANY (%(series)s) AND d.bucket >= date_trunc('day', %(start)s::timestamptz, 'UTC')
+      AND d.bucket < least(%(end)s, %(settled)s)
+      AND NOT EXISTS (SELECT 1 FROM open o WHERE o.series_id = d.series_id AND o.day = d.bucket)
+    UNION ALL
+    SELECT h.series_id, h.bucket, h.count, h.sum, h.min, h.max
+    FROM open o JOIN rollup_1h h ON h.series_id = o.series_id AND h.bucket >= o.day AND h.bucket < o.day + interval '1 day'
+    WHERE h.bucket < least(%(end)s, %(settled)s) AND o.day >= date_trunc('day', %(start)s::timestamptz, 'UTC')
+      AND NOT EXISTS (SELECT 1 FROM late l WHERE l.series_id = h.series_id AND l.hour = h.bucket)
+    UNION ALL
+    SELECT l.series_id, r.time, 1, r.value, r.value, r.value
+    FROM late l JOIN reading r ON r.series_id = l.series_id AND r.time >= l.hour AND r.time < l.hour + interval '1 hour'
+    WHERE r.time < %(end)s
+    UNION ALL
+    SELECT series_id, time, 1, value, value, value FROM reading
+    WHERE series_id = ANY (%(series)s) AND time >= greatest(%(start)s::timestamptz, %(settled)s) AND time < %(end)s) AS parts
 GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- dense --
@@ -61,13 +133,6 @@ GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT DISTINCT series_id FROM rollup_1h
 WHERE series_id = ANY (%(series)s) AND bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND bucket < %(end)s
   AND count > %(dense)s;
-
--- behind --
--- Whether rollups of the span are still to be worked out: marked by commits, or folded and waiting.
-SELECT EXISTS (SELECT 1 FROM dirty_hour WHERE series_id = ANY (0 || %(series)s::int[])
-        AND hour >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND hour < least(%(end)s, %(settled)s))
-    OR EXISTS (SELECT 1 FROM dirty
-        WHERE hour >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND hour < least(%(end)s, %(settled)s));
 
 -- expected --
 -- How often each series should speak.
