@@ -28,6 +28,7 @@ OWNERS = {
     "jmespath": ("ingest/",),
     "aiosmtpd": ("ioc/embedded/mail.py",),
     "geopandas": ("ioc/city.py", "ioc/geo/", "sample_feeds/"),
+    "pyarrow": ("ioc/export/",),
     "rich": ("ioc/", "ingest/", "alerts/", "dashboards/"),
 }
 FILES = sorted(f for package in PACKAGES for f in (ROOT / package).rglob("*.py"))

@@ -54,20 +54,30 @@ def members(places: Sequence[Place], versions: Sequence[Version]) -> list[Member
         return []
     import geopandas as gpd
     from shapely import points
-    from shapely.geometry import shape
 
+    order = ranked(versions)
     at = gpd.GeoDataFrame(geometry=points([p.lon for p in places], [p.lat for p in places]), crs=4326)
-    polygons = gpd.GeoSeries([shape(v.geometry) for v in versions], crs=4326).make_valid()
-    size = dict(enumerate(polygons.to_crs(_EQUAL_AREA).area))
-    joined = gpd.sjoin(at, gpd.GeoDataFrame(geometry=polygons), predicate="intersects")
+    polygons = gpd.GeoDataFrame(geometry=[polygon for _, polygon in order], crs=4326)
+    joined = gpd.sjoin(at, polygons, predicate="intersects")
     hits = sorted(
         zip(joined.index.tolist(), joined["index_right"].tolist(), strict=True),
-        key=lambda hit: (hit[0], versions[hit[1]].kind, size[hit[1]], versions[hit[1]].key, versions[hit[1]].id),
+        key=lambda hit: (hit[0], order[hit[1]][0].kind, hit[1]),
     )
     found: list[Member] = []
-    for (place, kind), group in groupby(hits, lambda hit: (hit[0], versions[hit[1]].kind)):
-        found += _one_a_day(places[place].id, kind, [versions[n] for _, n in group])
+    for (place, kind), group in groupby(hits, lambda hit: (hit[0], order[hit[1]][0].kind)):
+        found += _one_a_day(places[place].id, kind, [order[n][0] for _, n in group])
     return found
+
+
+def ranked(versions: Sequence[Version]) -> list[tuple[Version, Any]]:
+    """The areas with their polygons, made whole, the smallest first: the order in which they count."""
+    import geopandas as gpd
+    from shapely.geometry import shape
+
+    polygons = gpd.GeoSeries([shape(v.geometry) for v in versions], crs=4326).make_valid()
+    sizes = polygons.to_crs(_EQUAL_AREA).area
+    order = sorted(range(len(versions)), key=lambda n: (sizes.iloc[n], versions[n].key, versions[n].id))
+    return [(versions[n], polygons.iloc[n]) for n in order]
 
 
 _EQUAL_AREA = 6933  # so that "the smallest" is true at any latitude
