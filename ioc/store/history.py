@@ -209,9 +209,18 @@ def figures(conn: Connection, metrics: Iterable[str], now: datetime) -> dict[tup
 
 
 def _values(series: Sequence[int], start: datetime, end: datetime, now: datetime | None) -> dict[str, Any]:
-    """settled: rollups of the hours before it are there, or marked as late."""
-    settled = hour_of((now or datetime.now(UTC)).astimezone(UTC)) - timedelta(hours=1)
-    return {"series": list(series), "start": start, "end": end, "dense": DENSE, "settled": settled}
+    """What the queries need. settled: rollups of the hours before it are there, or marked as late.
+
+    All bounds are worked out here: only plain values let the planner leave partitions out.
+    """
+    settled = hour_of((now or datetime.now(UTC)).astimezone(UTC)) - _HOUR
+    hour = hour_of(start.astimezone(UTC))
+    day = hour.replace(hour=0)
+    return {
+        "series": list(series), "start": start, "end": end, "dense": DENSE, "settled": settled,
+        "today": settled.replace(hour=0), "first_hour": hour, "second_hour": hour + _HOUR, "first_day": day,
+        "second_day": day + _DAY,
+    }  # fmt: skip
 
 
 def _read(conn: Connection, values: dict[str, Any], finest: timedelta) -> list[Any]:
@@ -220,7 +229,12 @@ def _read(conn: Connection, values: dict[str, Any], finest: timedelta) -> list[A
     if step < _MINUTE:
         return _run(conn, sql["readings"], values)
     late = _run(conn, sql["late"], values)
-    values = {**values, "late_series": [row[0] for row in late], "late_hours": [row[1] for row in late]}
+    hours = [row[1] for row in late]
+    values = {
+        **values, "late_series": [row[0] for row in late], "late_hours": hours,
+        "late_from": (first := min(hours, default=values["settled"])), "late_from_day": first.replace(hour=0),
+        "late_to": max(hours, default=first - _HOUR) + _HOUR,
+    }  # fmt: skip
     if step >= _HOUR:
         return _run(conn, sql["days" if step >= _DAY else "hours"], values)
     dense = [row[0] for row in _run(conn, sql["dense"], values)]

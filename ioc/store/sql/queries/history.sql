@@ -11,7 +11,7 @@ ORDER BY s.id, r.time;
 -- How many readings the busiest of the series has in a long span, by its days; those just being worked out do not count.
 SELECT coalesce(max(n), 0)::bigint FROM (
     SELECT sum(count) AS n FROM rollup_1d
-    WHERE series_id = ANY (%(series)s) AND bucket >= date_trunc('day', %(start)s::timestamptz, 'UTC') AND bucket < %(end)s
+    WHERE series_id = ANY (%(series)s) AND bucket >= %(first_day)s AND bucket < %(end)s
     GROUP BY series_id) AS counts;
 
 -- kept --
@@ -21,22 +21,22 @@ SELECT coalesce(bool_and(NOT coalesce(h.bucket >= d.bucket + interval '1 day', d
 FROM unnest(%(series)s::int[]) AS s (id)
 LEFT JOIN LATERAL (
     SELECT min(bucket) AS bucket FROM rollup_1d WHERE series_id = s.id
-      AND bucket >= date_trunc('day', %(start)s::timestamptz, 'UTC') + interval '1 day' AND bucket < %(end)s) AS d ON true
+      AND bucket >= %(second_day)s AND bucket < %(end)s) AS d ON true
 LEFT JOIN LATERAL (
     SELECT min(bucket) AS bucket FROM rollup_1h WHERE series_id = s.id
-      AND bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC') + interval '1 hour' AND bucket < %(end)s) AS h ON true
+      AND bucket >= %(second_hour)s AND bucket < %(end)s) AS h ON true
 LEFT JOIN LATERAL (
     SELECT min(time) AS time FROM reading WHERE series_id = s.id
-      AND time >= date_trunc('hour', %(start)s::timestamptz, 'UTC') + interval '1 hour' AND time < %(end)s) AS r ON true;
+      AND time >= %(second_hour)s AND time < %(end)s) AS r ON true;
 
 -- late --
 -- Hours of the span whose rollups are still to be worked out, by series: marked by commits, or folded and waiting. Those
 -- are read from the readings, all others from their rollups, however many hours wait elsewhere.
 SELECT DISTINCT w.id, d.hour FROM dirty_hour d JOIN unnest(%(series)s::int[]) AS w (id) ON d.series_id IN (0, w.id)
-WHERE d.hour >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND d.hour < least(%(end)s, %(settled)s)
+WHERE d.hour >= %(first_hour)s AND d.hour < least(%(end)s, %(settled)s)
 UNION
 SELECT u.id, d.hour FROM dirty d CROSS JOIN LATERAL unnest(d.series) AS u (id)
-WHERE d.hour >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND d.hour < least(%(end)s, %(settled)s)
+WHERE d.hour >= %(first_hour)s AND d.hour < least(%(end)s, %(settled)s)
   AND d.series && %(series)s::int[] AND u.id = ANY (%(series)s);
 
 -- readings --
@@ -52,12 +52,12 @@ WITH late AS MATERIALIZED (
     SELECT * FROM unnest(%(late_series)s::int[], %(late_hours)s::timestamptz[]) AS l (series_id, hour)
 ), hour AS MATERIALIZED (
     SELECT h.series_id, h.bucket, h.count FROM rollup_1h h
-    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
+    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= %(first_hour)s
       AND h.bucket < least(%(end)s, %(settled)s)
       AND NOT EXISTS (SELECT 1 FROM late l WHERE l.series_id = h.series_id AND l.hour = h.bucket)
 ), minute AS MATERIALIZED (
     SELECT m.series_id, m.bucket, m.count, m.sum, m.min, m.max FROM rollup_1m m
-    WHERE m.series_id = ANY (%(dense_series)s) AND m.bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
+    WHERE m.series_id = ANY (%(dense_series)s) AND m.bucket >= %(first_hour)s
       AND m.bucket < least(%(end)s, %(settled)s)
 ), by_minute AS MATERIALIZED (
     SELECT h.series_id, h.bucket FROM hour h WHERE h.count > %(dense)s AND EXISTS (
@@ -73,11 +73,11 @@ FROM (
     FROM (SELECT series_id, bucket FROM hour EXCEPT SELECT series_id, bucket FROM by_minute
         UNION ALL SELECT series_id, hour FROM late) AS h
     JOIN reading r ON r.series_id = h.series_id AND r.time >= h.bucket AND r.time < h.bucket + interval '1 hour'
-    WHERE r.time >= %(start)s AND r.time < %(end)s
+    WHERE r.series_id = ANY (%(series)s) AND r.time >= %(start)s AND r.time < %(end)s
     UNION ALL
     SELECT r.series_id, r.time, 1, r.value, r.value, r.value
     FROM reading r WHERE r.series_id = ANY (%(series)s)
-      AND r.time >= greatest(%(start)s::timestamptz, %(settled)s) AND r.time < %(end)s) AS parts
+      AND r.time >= greatest(%(start)s, %(settled)s) AND r.time < %(end)s) AS parts
 GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- hours --
@@ -88,16 +88,16 @@ WITH late AS MATERIALIZED (
 SELECT series_id, date_bin(%(step)s, at, timestamptz '2000-01-01 00:00Z') AS step, sum(sum) / sum(count), min(min), max(max)
 FROM (
     SELECT h.series_id, h.bucket AS at, h.count, h.sum, h.min, h.max FROM rollup_1h h
-    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC')
+    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= %(first_hour)s
       AND h.bucket < least(%(end)s, %(settled)s)
       AND NOT EXISTS (SELECT 1 FROM late l WHERE l.series_id = h.series_id AND l.hour = h.bucket)
     UNION ALL
     SELECT l.series_id, r.time, 1, r.value, r.value, r.value
     FROM late l JOIN reading r ON r.series_id = l.series_id AND r.time >= l.hour AND r.time < l.hour + interval '1 hour'
-    WHERE r.time < %(end)s
+    WHERE r.series_id = ANY (%(series)s) AND r.time >= %(late_from)s AND r.time < %(late_to)s AND r.time < %(end)s
     UNION ALL
     SELECT series_id, time, 1, value, value, value FROM reading
-    WHERE series_id = ANY (%(series)s) AND time >= greatest(%(start)s::timestamptz, %(settled)s) AND time < %(end)s) AS parts
+    WHERE series_id = ANY (%(series)s) AND time >= greatest(%(start)s, %(settled)s) AND time < %(end)s) AS parts
 GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- days --
@@ -106,32 +106,32 @@ WITH late AS MATERIALIZED (
     SELECT * FROM unnest(%(late_series)s::int[], %(late_hours)s::timestamptz[]) AS l (series_id, hour)
 ), open AS MATERIALIZED (
     SELECT DISTINCT series_id, date_trunc('day', hour, 'UTC') AS day FROM late
-    UNION SELECT s.id, date_trunc('day', %(settled)s::timestamptz, 'UTC') FROM unnest(%(series)s::int[]) AS s (id)
+    UNION SELECT s.id, %(today)s FROM unnest(%(series)s::int[]) AS s (id)
 )
 SELECT series_id, date_bin(%(step)s, at, timestamptz '2000-01-01 00:00Z') AS step, sum(sum) / sum(count), min(min), max(max)
 FROM (
     SELECT d.series_id, d.bucket AS at, d.count, d.sum, d.min, d.max FROM rollup_1d d
-    WHERE d.series_id = ANY (%(series)s) AND d.bucket >= date_trunc('day', %(start)s::timestamptz, 'UTC')
+    WHERE d.series_id = ANY (%(series)s) AND d.bucket >= %(first_day)s
       AND d.bucket < least(%(end)s, %(settled)s)
       AND NOT EXISTS (SELECT 1 FROM open o WHERE o.series_id = d.series_id AND o.day = d.bucket)
     UNION ALL
     SELECT h.series_id, h.bucket, h.count, h.sum, h.min, h.max
     FROM open o JOIN rollup_1h h ON h.series_id = o.series_id AND h.bucket >= o.day AND h.bucket < o.day + interval '1 day'
-    WHERE h.bucket < least(%(end)s, %(settled)s) AND o.day >= date_trunc('day', %(start)s::timestamptz, 'UTC')
+    WHERE h.series_id = ANY (%(series)s) AND h.bucket >= least(%(late_from_day)s, %(today)s) AND h.bucket < least(%(end)s, %(settled)s) AND o.day >= %(first_day)s
       AND NOT EXISTS (SELECT 1 FROM late l WHERE l.series_id = h.series_id AND l.hour = h.bucket)
     UNION ALL
     SELECT l.series_id, r.time, 1, r.value, r.value, r.value
     FROM late l JOIN reading r ON r.series_id = l.series_id AND r.time >= l.hour AND r.time < l.hour + interval '1 hour'
-    WHERE r.time < %(end)s
+    WHERE r.series_id = ANY (%(series)s) AND r.time >= %(late_from)s AND r.time < %(late_to)s AND r.time < %(end)s
     UNION ALL
     SELECT series_id, time, 1, value, value, value FROM reading
-    WHERE series_id = ANY (%(series)s) AND time >= greatest(%(start)s::timestamptz, %(settled)s) AND time < %(end)s) AS parts
+    WHERE series_id = ANY (%(series)s) AND time >= greatest(%(start)s, %(settled)s) AND time < %(end)s) AS parts
 GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- dense --
 -- Which of the series have hours worth reading by the minute.
 SELECT DISTINCT series_id FROM rollup_1h
-WHERE series_id = ANY (%(series)s) AND bucket >= date_trunc('hour', %(start)s::timestamptz, 'UTC') AND bucket < %(end)s
+WHERE series_id = ANY (%(series)s) AND bucket >= %(first_hour)s AND bucket < %(end)s
   AND count > %(dense)s;
 
 -- expected --
