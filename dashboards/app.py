@@ -11,7 +11,7 @@ import orjson
 from dash import Dash
 from fastapi import FastAPI
 
-from dashboards import shell, viewer, wall
+from dashboards import ack, shell, viewer, wall
 from dashboards.context import use
 from dashboards.guard import Guard, policy
 from dashboards.packed import Packed
@@ -45,7 +45,7 @@ class App(Dash):
 def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
     """The whole ASGI application. lifespan: an async context manager around its life."""
     use(context)
-    context.hub.say("hello", orjson.dumps({"type": "hello", "build": wall.build()}).decode())
+    context.hub.say("hello", orjson.dumps({"type": "hello", "build": wall.build(context.folder)}).decode())
 
     @asynccontextmanager
     async def living(server: FastAPI) -> AsyncIterator[None]:
@@ -55,6 +55,7 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
 
     server = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None)
     server.include_router(router)
+    server.include_router(ack.router)
     options: Any = {"use_pages": True, "pages_folder": "", "use_async": True, "update_title": None, "title": "IOC",
                     "suppress_callback_exceptions": True, "include_pages_meta": False}  # fmt: skip
     app = App("dashboards", server=server, assets_folder=str(wall.ASSETS), **options)  # type: ignore[arg-type]

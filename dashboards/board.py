@@ -1,4 +1,4 @@
-"""What changes slowly on a wall, as JSON for every screen: figures that matter, open alarms, charts, feeds.
+"""What a figure is worth now: value, state, limit, past. What the open alarms come to.
 
 Pure: snapshot and rows in, plain data out. Names stay in all the city's languages; each screen picks its own.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from dashboards.snapshot import (
     counts,
     worst,
 )
+from ioc.config.types import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,15 +31,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ioc.config.folder import CityFolder
-    from ioc.config.scenes import Chart, Tile
     from ioc.config.thresholds import Level
 
-_STATE = (NORMAL, 2, 2, 3, 3)  # a level's severity 0..4 -> the look of its line in a chart
+LEVEL_STATE = (NORMAL, 2, 2, 3, 3)  # a level's severity 0..4 -> the look of its line in a chart
 _UNUSABLE = (STALE, NO_DATA, DOUBTFUL)
 _EXTREMES = {"last", "max", "min"}  # one sensor's value: its alarm is the figure's
 SHOWN_ALARMS = 200
 _COMBINE: dict[str, Any] = {"mean": np.mean, "max": np.max, "min": np.min, "sum": np.sum}
 _JOIN: dict[str, Any] = {"max": max, "min": min, "sum": sum, "mean": fmean}
+
+
+class Measure(Model):
+    """One series (`sensor` + `metric`), or an aggregate of a metric over the city or an area.
+
+    level: "pack.level" of a threshold pack, shown with the figure.
+    """
+
+    metric: str
+    sensor: str | None = None
+    area: str | None = None
+    aggregate: Literal["last", "mean", "max", "min", "sum", "count"] = "last"
+    level: str | None = None
 
 
 class Trace(NamedTuple):
@@ -59,23 +72,34 @@ def level(folder: CityFolder, name: str | None, today: date) -> Level | None:
     return next((x for x in found if (x.valid_from or today) <= today < (x.valid_to or date.max)), None)
 
 
-def figure(tile: Tile, snap: Snapshot, frame: Frame, folder: CityFolder, today: date) -> dict[str, Any]:
-    """One figure: its value now, its state, and what it is compared with. Old and doubtful values are left out."""
-    slots, points = snap.members(tile.metric, tile.sensor, tile.area)
+class Figure(NamedTuple):
+    """value: None where there is none. time: of the newest reading, seconds, 0 none. fresh, of: sensors that count."""
+
+    value: float | None
+    unit: str
+    decimals: int
+    said: dict[str, str] | None  # a state in words, in all languages
+    state: int
+    time: int
+    fresh: int
+    of: int
+    level: Level | None
+
+
+def figure(asked: Measure, snap: Snapshot, frame: Frame, folder: CityFolder, today: date) -> Figure:
+    """A measure now. Old and doubtful values are left out of aggregates."""
+    slots, points = snap.members(asked.metric, asked.sensor, asked.area)
     fresh = ~np.isin(frame.state[points], _UNUSABLE)
-    alone = tile.sensor is not None
     values = snap.values[slots]
-    value = _combine(tile.aggregate, values if alone else values[fresh])
-    metric = snap.metrics.get(tile.metric) or {}
-    limit = level(folder, tile.level, today)
-    return {
-        "title": tile.title, "note": tile.note, "value": value, "unit": _unit(tile, metric),
-        "decimals": 0 if tile.aggregate == "count" else metric.get("decimals", 1),
-        "said": _said(metric, value) if tile.aggregate in _EXTREMES else None,
-        "state": _figure_state(tile, value, limit, metric, snap, slots, frame.state[points]),
-        "time": int(frame.time[points].max()) if len(slots) else 0, "fresh": int(fresh.sum()), "of": len(slots),
-        "level": limit and {"name": limit.name, "value": limit.value},
-    }  # fmt: skip
+    value = _combine(asked.aggregate, values if asked.sensor is not None else values[fresh])
+    metric = snap.metrics.get(asked.metric) or {}
+    limit = level(folder, asked.level, today)
+    return Figure(
+        value, _unit(asked, metric), 0 if asked.aggregate == "count" else metric.get("decimals", 1),
+        _said(metric, value) if asked.aggregate in _EXTREMES else None,
+        _figure_state(asked, value, limit, metric, snap, slots, frame.state[points]),
+        int(frame.time[points].max()) if len(slots) else 0, int(fresh.sum()), len(slots), limit,
+    )  # fmt: skip
 
 
 def _combine(how: str, values: NDArray[np.float64]) -> float | None:
@@ -87,8 +111,8 @@ def _combine(how: str, values: NDArray[np.float64]) -> float | None:
     return float(_COMBINE.get(how, np.max)(good))
 
 
-def _unit(tile: Tile, metric: dict[str, Any]) -> str:
-    return "" if tile.aggregate == "count" else str(metric.get("unit", ""))
+def _unit(asked: Measure, metric: dict[str, Any]) -> str:
+    return "" if asked.aggregate == "count" else str(metric.get("unit", ""))
 
 
 def _said(metric: dict[str, Any], value: float | None) -> dict[str, str] | None:
@@ -102,7 +126,7 @@ def in_words(states: dict[str, Any] | None, value: float | None) -> dict[str, st
 
 
 def _figure_state(
-    tile: Tile,
+    asked: Measure,
     value: float | None,
     limit: Level | None,
     metric: dict[str, Any],
@@ -111,15 +135,15 @@ def _figure_state(
     states: Any,
 ) -> int:  # fmt: skip
     """That of its sensor, where that is not usable; of the alarms on what it shows; noteworthy above level or step."""
-    if value is None or (not len(states) and tile.aggregate != "count"):
+    if value is None or (not len(states) and asked.aggregate != "count"):
         return NO_DATA
-    if tile.sensor is not None and states[0] in _UNUSABLE:
+    if asked.sensor is not None and states[0] in _UNUSABLE:
         return int(states[0])
-    alarmed = worst(snap.alarmed[slots]) if tile.sensor is not None or tile.aggregate in _EXTREMES else NO_DATA
-    if alarmed != NO_DATA or tile.aggregate == "count":
+    alarmed = worst(snap.alarmed[slots]) if asked.sensor is not None or asked.aggregate in _EXTREMES else NO_DATA
+    if alarmed != NO_DATA or asked.aggregate == "count":
         return alarmed or NORMAL
     over = limit is not None and limit.severity > 0 and value >= limit.value
-    steps = [] if tile.aggregate == "sum" else metric.get("settings", {}).get("steps") or []
+    steps = [] if asked.aggregate == "sum" else metric.get("settings", {}).get("steps") or []
     severity = next((s for x, s in reversed(steps) if value >= x), 0)
     return NOTEWORTHY if over or severity > 0 else NORMAL
 
@@ -143,19 +167,12 @@ def alarms(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def tile_trace(tile: Tile, snap: Snapshot, most: int = 200) -> Trace:
-    """Where a figure's sparkline comes from: the last day in quarters of an hour."""
-    slots = snap.members(tile.metric, tile.sensor, tile.area)[0]
+def trace_of(asked: Measure, snap: Snapshot, back: timedelta, step: timedelta, most: int = 200) -> Trace:
+    """Where a measure's past is read from."""
+    slots = snap.members(asked.metric, asked.sensor, asked.area)[0]
     series = sorted(int(s) for s in snap.series[slots])[:most]
-    how = "mean" if tile.aggregate in {"last", "count"} else tile.aggregate
-    return Trace(tuple(series), timedelta(days=1), timedelta(minutes=15), how)
-
-
-def chart_trace(chart: Chart, snap: Snapshot) -> Trace:
-    """Where a chart's lines come from: about three hundred steps."""
-    slots = [at for key in chart.sensors for at in snap.members(chart.metric, key, None)[0]]
-    step = timedelta(seconds=max(60.0, round(chart.hours * 12) * 1.0))
-    return Trace(tuple(int(snap.series[at]) for at in slots), timedelta(hours=chart.hours), step, "mean")
+    how = "mean" if asked.aggregate in {"last", "count"} else asked.aggregate
+    return Trace(tuple(series), back, step, how)
 
 
 def spark(rows: Iterable[dict[str, Any]], how: str) -> list[list[float]]:
@@ -165,18 +182,3 @@ def spark(rows: Iterable[dict[str, Any]], how: str) -> list[list[float]]:
     for row in rows:
         steps.setdefault(row["at"] // 1000, []).append(row[column])
     return [[at, round(float(_JOIN[how](values)), 4)] for at, values in sorted(steps.items())]
-
-
-def chart(
-    drawn: Chart, trace: Trace, rows: list[dict[str, Any]], snap: Snapshot, folder: CityFolder, today: date
-) -> Any:
-    """A chart as a wall draws it: lines by sensor, levels, unit."""
-    metric = snap.metrics.get(drawn.metric) or {}
-    found = [x for name in drawn.levels if (x := level(folder, name, today)) is not None]
-    lines = [(snap.name_of(s), [row for row in rows if row["series"] == s]) for s in trace.series]
-    return {
-        "title": drawn.title, "unit": metric.get("unit", ""), "decimals": metric.get("decimals", 1),
-        "hours": drawn.hours, "step": trace.step.total_seconds() * 1000,
-        "lines": [{"name": name, "points": spark(own, "mean")} for name, own in lines],
-        "levels": [{"name": x.name, "value": x.value, "state": _STATE[x.severity]} for x in found],
-    }  # fmt: skip

@@ -6,6 +6,8 @@ Plain ASGI, because websockets must pass it too. The rules:
 3. Without a password the server is this computer's own, and answers to no other name: a page elsewhere that points its
    name here gets nothing.
 4. A request that changes something, and every websocket, must come from our own pages (Origin equals Host).
+5. Links of mails (/a/, /u/) carry their own right, signed: they need no session and no page of ours, since mail programs
+   call some of them by themselves. Their pages have a stricter policy of their own.
 """
 
 from __future__ import annotations
@@ -27,10 +29,11 @@ if TYPE_CHECKING:
     from dashboards.viewer import Role
 
 SESSION, DISPLAY, LANGUAGE = "ioc_session", "ioc_display", "ioc_language"
-_OPEN = ("/healthz", "/readyz", "/login", "/assets/", "/favicon.ico", "/_favicon.ico", "/language/")
-_DISPLAY = ("/wall", "/ws/", "/api/city", "/api/points", "/api/areas", "/api/basemap")
+_OPEN = ("/healthz", "/readyz", "/login", "/assets/", "/favicon.ico", "/_favicon.ico", "/language/", "/a/", "/u/")
+_DISPLAY = ("/wall", "/ws/", "/images/", "/api/city", "/api/points", "/api/areas", "/api/basemap")
 _STRANGE = b"open this address as localhost, or set IOC_PASSWORD, or IOC_AUTH=proxy behind a proxy that asks for one\n"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_SIGNED = ("/a/", "/u/")
 
 
 def policy(script_hashes: list[str]) -> str:
@@ -82,7 +85,7 @@ class Guard:
 
     def _dressed(self, scope: Scope, send: Send) -> Send:
         """`send` with the security headers on the first message of every answer."""
-        framed = scope["path"].startswith("/mail/")  # a mail is shown in a frame with a stricter policy of its own
+        framed = scope["path"].startswith(("/mail/", *_SIGNED))  # these have a stricter policy of their own
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -118,7 +121,7 @@ def _own_name(host: str) -> bool:
 
 def _own_page(scope: Scope, headers: dict[str, str]) -> bool:
     """Browsers send Origin with every websocket and every POST."""
-    if scope["type"] == "http" and scope["method"] in _SAFE:
+    if scope["type"] == "http" and (scope["method"] in _SAFE or scope["path"].startswith(_SIGNED)):
         return True
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc == headers.get("host")

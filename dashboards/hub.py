@@ -84,6 +84,11 @@ class Hub:
             self.texts[kind] = text
             self._tell(text)
 
+    def forget(self, prefix: str) -> None:
+        """Kinds that are no more."""
+        for kind in [k for k in self.texts if k.startswith(prefix)]:
+            del self.texts[kind]
+
     def reach(self, away: bool, offset: float | None = None) -> None:
         """Whether the store can be reached; a change is told at once."""
         self.offset = self.offset if offset is None else offset

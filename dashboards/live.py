@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from dashboards import aside, board, traces
+from dashboards import aside, board, scenes, wall
 from dashboards.snapshot import Snapshot
 from ioc.errors import StoreError
 from ioc.store import database, process, snapshot
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dashboards.hub import Hub
+    from dashboards.snapshot import Frame
     from ioc.config.folder import CityFolder
     from ioc.health import Health
     from ioc.store.database import Connection
@@ -60,6 +61,10 @@ class Live:
         self._reload_at: float | None = None
         self._alarms_changed = True
         self._doubtful: list[int] = []
+        self._alarm_rows: list[dict[str, Any]] = []
+        self._event_rows: list[dict[str, Any]] = []
+        self._past: dict[Any, Any] = {}  # replaced whole: another thread may be drawing
+        self._parts = scenes.parts(folder)
         self._offset = 0.0
         self._started = datetime.now(UTC)
         self._why_away = ""  # said once, not at every attempt
@@ -154,7 +159,7 @@ class Live:
         frame = self.snap.frame(self.now())
         self._call(self._hub.show, frame, self.snap.movers, self.snap.heard)
         if self._is_due("figures"):
-            self._say("board", scenes=self._figures(frame))
+            self._draw(frame)
         if self._health:
             self._health.beat()
 
@@ -163,8 +168,11 @@ class Live:
         return int((time.time() + self._offset) * 1e6)
 
     def take(self, folder: CityFolder) -> None:
-        """A changed city folder, checked by the caller."""
-        self.folder = folder
+        """A changed city folder, checked by the caller: walls that are open load themselves anew."""
+        self.folder, self._parts = folder, scenes.parts(folder)
+        self._call(self._hub.forget, "widget/")
+        self._call(self._hub.forget, "trace/")
+        self._say("hello", build=wall.build(self.folder))
 
     def _is_due(self, what: str) -> bool:
         now = time.monotonic()
@@ -179,17 +187,16 @@ class Live:
 
     def _alarms(self, conn: Connection) -> None:
         assert self.snap is not None
-        rows = snapshot.alarms(conn)
+        rows = self._alarm_rows = snapshot.alarms(conn)
         self.snap.alarm(rows)
         self._say("alarms", **board.alarms(rows))
 
-    def _figures(self, frame: Any) -> dict[str, Any]:
-        assert self.snap is not None
-        today = datetime.fromtimestamp(self.now() / 1e6, self.folder.city.tz).date()
-        return {
-            key: [board.figure(t, self.snap, frame, self.folder, today) for t in scene.tiles]
-            for key, scene in self.folder.scenes.items()
-        }
+    def _draw(self, frame: Frame) -> None:
+        """Every widget of every scene; only what differs is told."""
+        moment = {"folder": self.folder, "snap": self.snap, "frame": frame, "now": self.now(), "past": self._past,
+                  "alarms": self._alarm_rows, "events": self._event_rows}  # fmt: skip
+        for name, drawn in scenes.draw(self._parts, moment):
+            self._say(f"widget/{name}", drawn=drawn)
 
     def _history_jobs(self) -> list[aside.Job]:
         return [aside.Job(_EVERY["traces"], self._traces, lambda: (self.snap is None, id(self.folder)))]
@@ -203,8 +210,12 @@ class Live:
         ]
 
     def _traces(self, conn: Connection) -> None:
-        if self.snap is not None:
-            self._say("traces", scenes=traces.scenes(conn, self.snap, self.folder, self.now()))
+        if self.snap is None:
+            return
+        wanted = scenes.wanted(self._parts, self.snap)
+        self._past = scenes.read(conn, (trace for some in wanted.values() for trace in some), self.now())
+        for name, some in wanted.items():
+            self._say(f"trace/{name}", lines=[self._past[trace] for trace in some])
 
     def _doubt(self, conn: Connection) -> None:
         self._doubtful = snapshot.doubtful(conn)
@@ -212,7 +223,8 @@ class Live:
             self.snap.doubt(self._doubtful)
 
     def _events(self, conn: Connection) -> None:
-        self._say("events", events=snapshot.events(conn))
+        self._event_rows = snapshot.events(conn)
+        self._say("events", events=self._event_rows)
 
     def _feeds(self, conn: Connection) -> None:
         self._say("feeds", feeds=snapshot.feeds(conn), processes=snapshot.processes(conn))

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import orjson
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
-from fastapi.responses import PlainTextResponse, RedirectResponse
+from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
 from dashboards import guard, points, wall
 from dashboards.context import current
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
 _YEAR = 365 * 86400
+IMAGE_KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp",
+               ".gif": "image/gif", ".avif": "image/avif"}  # fmt: skip
 _WRONG_PASSWORD_PAUSE = 1.0  # seconds: guessing is slow, the event loop stays free
 
 
@@ -81,6 +83,17 @@ async def basemap() -> Response:
         headers = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
         current().caches[key] = Response(body, media_type="application/json", headers=headers)
     return current().caches[key]  # type: ignore[no-any-return]
+
+
+@router.get("/images/{name}")
+async def image(name: str) -> Response:
+    """A picture of the city folder's images/, for walls. Nothing else can be named."""
+    file = (current().folder.path / "images" / name).resolve()
+    inside = file.is_relative_to((current().folder.path / "images").resolve())
+    kind = IMAGE_KINDS.get(file.suffix.lower())
+    if not inside or kind is None or not file.is_file():
+        return PlainTextResponse("there is no such picture\n", 404)
+    return FileResponse(file, media_type=kind, headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/api/{rest:path}")

@@ -29,9 +29,15 @@ _DESK_ONLY = "6"  # assets that only desk pages load begin with it
 TEMPLATES = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True)
 
 
+def build(folder: CityFolder) -> str:
+    """A hash of what a wall is made of: one that hears of another loads itself anew."""
+    scenes = orjson.dumps({key: scene.model_dump(mode="json") for key, scene in folder.scenes.items()})
+    return files_build() + hashlib.sha256(scenes).hexdigest()[:6]
+
+
 @cache
-def build() -> str:
-    """A hash of the screens' own files: a wall that sees another one loads itself anew."""
+def files_build() -> str:
+    """A hash of the screens' own files, for caches."""
     total = hashlib.sha256(__version__.encode())
     for file in sorted(p for p in ASSETS.iterdir() if p.suffix in _WALL_PARTS):
         total.update(file.read_bytes())
@@ -42,7 +48,7 @@ def page_facts(folder: CityFolder, **more: Any) -> str:
     """What our scripts must know, as JSON that is safe inside a script element."""
     language = viewer.language()
     said = {**words("ioc", language), **words("dashboards", language)}
-    facts = {"language": language, "words": said, "build": build(), **city_facts(folder), **more}
+    facts = {"language": language, "words": said, "build": build(folder), **city_facts(folder), **more}
     return (
         orjson.dumps(facts).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     )
@@ -54,12 +60,14 @@ def city_facts(folder: CityFolder) -> dict[str, Any]:
     late, dead = patience(folder)
     return {
         "name": city.name, "title": city.title or city.name, "zone": city.zone, "late": late, "dead": dead,
+        "jump": city.walls.jump.total_seconds(),
         "map": {"center": city.map.center, "zoom": city.map.zoom, "bounds": city.map.bounds,
                 "basemap": city.map.basemap is not None},
         "domains": {key: {"name": d.name, "order": d.order, "icon": d.icon} for key, d in city.domains.items()},
         "scenes": {
-            key: {"title": s.title, "domains": s.domains, "chart": s.chart is not None, "tiles": len(s.tiles),
-                  "rotate": s.rotate_after and s.rotate_after.total_seconds()}
+            key: {"title": s.title, "domains": s.domains, "columns": s.columns, "rows": s.rows, "screens": s.screens,
+                  "rotate": s.rotate_after and s.rotate_after.total_seconds(),
+                  "widgets": [{"kind": w.kind, "at": w.at} for w in s.widget]}
             for key, s in sorted(folder.scenes.items(), key=lambda item: (item[1].order, item[0]))
         },
     }  # fmt: skip
@@ -87,7 +95,7 @@ def area_collection(rows: Iterable[dict[str, Any]], language: str) -> dict[str, 
 def assets(*, desk: bool) -> tuple[list[str], list[str]]:
     """Addresses of the scripts and style sheets a page loads, in order; the build in each keeps caches honest."""
     files = sorted(p.name for p in ASSETS.iterdir() if desk or not p.name.startswith(_DESK_ONLY))
-    named = {ending: [f"/assets/{f}?b={build()}" for f in files if f.endswith(ending)] for ending in _WALL_PARTS}
+    named = {ending: [f"/assets/{f}?b={files_build()}" for f in files if f.endswith(ending)] for ending in _WALL_PARTS}
     return named[".js"], named[".css"]
 
 

@@ -29,7 +29,7 @@ def sample_city() -> Path:
 def check_folder(path: Path, *, quiet: bool = False) -> int:
     """`ioc check`: print warnings and what the folder holds. Raises ConfigError with every fault."""
     found = folder.read(path)
-    parts = check.Parts(feed=_check_feed, rule=_check_rule, units=_check_units)
+    parts = check.Parts(feed=_check_feed, rule=_check_rule, scene=_check_scene, units=_check_units)
     everything = check.everything(found, parts, date.today())
     faults = [f for f in everything if not f.warning]
     for warning in (f for f in everything if f.warning and not quiet):
@@ -67,13 +67,25 @@ def _check_rule(key: str, city: CityFolder) -> list[Complaint]:
     complaints = _check_part("alerts.rules", "kind", rule.kind, rule.options, compiles=False)
     if complaints:
         return complaints
+    from alerts.verdict import Known
+
     module = plugins.load("alerts.rules", rule.kind)
-    if hasattr(module, "specs"):
-        try:
-            list(module.specs(rule, module.Options.model_validate(rule.options), city.thresholds, date.today()))
-        except ValueError as error:
-            return [(("options",), str(error), "")]
+    units = {key: metric.unit for key, metric in city.metrics.items()}
+    known = Known(city.thresholds, date.today(), units, city.rules, city.city.tz)
+    try:
+        list(module.specs(rule, module.Options.model_validate(rule.options), known))
+    except ValueError as error:
+        return [(("options",), str(error), "")]
     return []
+
+
+def _check_scene(key: str, city: CityFolder) -> list[Complaint]:
+    """Whether the kind of each widget exists and accepts its options."""
+    return [
+        (("widget", number, *place), what, hint)
+        for number, widget in enumerate(city.scenes[key].widget)
+        for place, what, hint in _check_part("dashboards.widgets", "kind", widget.kind, widget.options, compiles=False)
+    ]
 
 
 def _check_part(package: str, word: str, name: str, options: dict[str, object], *, compiles: bool) -> list[Complaint]:

@@ -26,17 +26,18 @@ window.IOC = (() => {
     const s = Math.max(0, seconds), unit = UNITS.find(u => s >= u[0]);
     return word('age.' + unit[2], {n: number(Math.floor(s / unit[1]), 0)});
   };
-  // Parts of a moment in the city's zone; the browser's own zone is never used.
-  const format = new Intl.DateTimeFormat('en-GB', {timeZone: facts.zone, year: 'numeric', month: '2-digit', day: '2-digit',
+  // Parts of a moment in the city's zone, or another; the browser's own zone is never used.
+  const formats = {};
+  const format = zone => formats[zone] = formats[zone] || new Intl.DateTimeFormat('en-GB', {timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit',
     hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', weekday: 'short'});
   const WEEKDAYS = {Mon: 1, Tue: 2, Wed: 3, Thu: 4, Fri: 5, Sat: 6, Sun: 7};
-  const parts = ms => Object.fromEntries(format.formatToParts(ms).map(p => [p.type, p.value]));
-  const clock = (ms, seconds) => {
-    const p = parts(ms);
+  const parts = (ms, zone) => Object.fromEntries(format(zone || facts.zone).formatToParts(ms).map(p => [p.type, p.value]));
+  const clock = (ms, seconds, zone) => {
+    const p = parts(ms, zone);
     return p.hour + ':' + p.minute + (seconds ? ':' + p.second : '');
   };
-  const date = (ms, weekday) => {
-    const p = parts(ms), day = word('time.date', {day: +p.day, dd: p.day, mm: p.month, month: word('month.' + (+p.month)), year: p.year});
+  const date = (ms, weekday, zone) => {
+    const p = parts(ms, zone), day = word('time.date', {day: +p.day, dd: p.day, mm: p.month, month: word('month.' + (+p.month)), year: p.year});
     return weekday ? word('time.weekday_date', {weekday: word('weekday.' + WEEKDAYS[p.weekday]), date: day}) : day;
   };
   // Sets text only where it differs: nothing flickers, nothing is laid out twice.

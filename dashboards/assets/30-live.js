@@ -27,7 +27,7 @@ IOC.live = (() => {
     const patience = setInterval(() => { if (performance.now() - Math.max(live.heard, began) > 8000 && mine.readyState < 2) mine.close(); }, 2000);
     mine.onmessage = event => {
       live.heard = performance.now(); pause = LEAST; live.opened = true;
-      if (typeof event.data === 'string') { const message = JSON.parse(event.data); live.texts[message.type] = message; tell(message.type, message); }
+      if (typeof event.data === 'string') { const message = JSON.parse(event.data); live.texts[message.type] = message; tell(message.type.split('/')[0], message); }
       else binary(event.data);
     };
     mine.onclose = () => {

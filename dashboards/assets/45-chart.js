@@ -46,22 +46,23 @@ IOC.draw = (() => {
     svg.replaceChildren();
     if (!w || !h) return;
     svg.setAttribute('viewBox', `0 0 ${w} ${h}`);
-    const box = {l: 46 * k, r: 14 * k, t: 8 * k, b: 22 * k}, t0 = now - data.hours * 3600000;
-    const lines = data.lines.map(line => ({...line, points: line.points.filter(p => p[0] >= t0)}));
-    const values = lines.flatMap(line => line.points.map(p => p[1]));
+    const box = {l: 46 * k, r: 14 * k, t: 10 * k, b: 22 * k}, t0 = now - data.hours * 3600000, t1 = now + (data.ahead || 0) * 3600000;
+    const lines = data.lines.map(line => ({...line, points: line.points.filter(p => p[0] >= t0), ahead: (line.ahead || []).filter(p => p[0] > now && p[0] <= t1)}));
+    const values = lines.flatMap(line => [...line.points.map(p => p[1]), ...line.ahead.map(p => p[1])]).filter(isFinite);
     if (!values.length) { svg.append(node('text', {x: w / 2, y: h / 2, 'text-anchor': 'middle', class: 'none'}, IOC.word('chart.none'))); return; }
     let low = Math.min(...values), high = Math.max(...values);
     const reach = Math.max(high - low, Math.abs(high) * 0.05, 1e-6);
     for (const level of data.levels) if (level.value < high + reach * 1.2 && level.value > low - reach * 1.2) { low = Math.min(low, level.value); high = Math.max(high, level.value); }
     low -= (high - low) * 0.06; high += (high - low) * 0.1 || 1;
-    const x = t => box.l + (t - t0) / (now - t0) * (w - box.l - box.r), y = v => h - box.b - (v - low) / (high - low) * (h - box.t - box.b);
     const tick = nice(high - low), decimals = Math.max(0, Math.min(data.decimals, Math.ceil(-Math.log10(tick) - 1e-9)));
+    box.l = Math.max(46, 20 + 7.4 * Math.max(...[low, high].map(v => IOC.number(v, decimals).length))) * k;
+    const x = t => box.l + (t - t0) / (t1 - t0) * (w - box.l - box.r), y = v => h - box.b - (v - low) / (high - low) * (h - box.t - box.b);
     for (let v = Math.ceil(low / tick) * tick; v <= high; v += tick) svg.append(node('line', {x1: box.l, x2: w - box.r, y1: y(v), y2: y(v), class: 'grid'}),
       node('text', {x: box.l - 7 * k, y: y(v) + 4 * k, 'text-anchor': 'end'}, IOC.number(v, decimals)));
-    const every = [1, 2, 3, 6, 12, 24, 48].find(hours => data.hours / hours * 64 * k <= w - box.l) * 3600000;
+    const every = [1, 2, 3, 6, 12, 24, 48].find(hours => (t1 - t0) / 3600000 / hours * 64 * k <= w - box.l) * 3600000;
     const shift = (Number(IOC.clock(now).slice(0, 2)) * 60 + Number(IOC.clock(now).slice(3))) * 60000, midnight = Math.floor(now / 60000) * 60000 - shift;
-    for (let t = midnight + 86400000; t > t0; t -= every) if (t <= now) svg.append(node('line', {x1: x(t), x2: x(t), y1: box.t, y2: h - box.b, class: 'grid'}),
-      node('text', {x: x(t), y: h - 5 * k, 'text-anchor': 'middle'}, t === midnight ? IOC.date(t).slice(0, 5) : IOC.clock(t)));
+    for (let t = midnight + 86400000 * Math.ceil(1 + (t1 - now) / 86400000); t > t0; t -= every) if (t <= t1) svg.append(node('line', {x1: x(t), x2: x(t), y1: box.t, y2: h - box.b, class: 'grid'}),
+      node('text', {x: x(t), y: h - 5 * k, 'text-anchor': 'middle'}, IOC.clock(t) === '00:00' ? IOC.date(t).slice(0, 5) : IOC.clock(t)));
     let left = false;
     const crowded = level => data.levels.some(other => other.value > level.value && y(level.value) - y(other.value) < 19 * k);
     for (const level of [...data.levels].sort((a, b) => a.value - b.value)) {
@@ -70,7 +71,15 @@ IOC.draw = (() => {
       svg.append(node('line', {x1: box.l, x2: w - box.r, y1: y(level.value), y2: y(level.value), stroke: LEVEL[level.state], 'stroke-width': 1.3 * k, 'stroke-dasharray': '8 5', opacity: 0.9}),
         node('text', {x: left ? box.l + 8 * k : w - box.r - 8 * k, 'text-anchor': left ? 'start' : 'end', y: y(level.value) + (crowded(level) ? 13 : -5) * k, style: 'fill:' + LEVEL[level.state], class: 'on'}, IOC.say(level.name) + ' ' + IOC.number(level.value, data.decimals) + ' ' + data.unit));
     }
+    if (t1 > now) svg.append(node('rect', {x: x(now), y: box.t, width: x(t1) - x(now), height: h - box.t - box.b, class: 'future'}),
+      node('line', {x1: x(now), x2: x(now), y1: box.t, y2: h - box.b, class: 'now'}),
+      node('text', {x: x(now) + 6 * k, y: box.t + 11 * k, class: 'on'}, IOC.word('chart.forecast')));
     lines.forEach((line, i) => {
+      if (line.ahead.length > 1) {
+        if (line.ahead[0].length > 3) svg.append(node('path', {d: path(line.ahead.map(p => [p[0], p[2]]), x, y) + path(line.ahead.map(p => [p[0], p[3]]).reverse(), x, y).replace('M', 'L') + 'Z', fill: LINE[i % 4], opacity: 0.12}));
+        const last = line.points[line.points.length - 1];
+        svg.append(node('path', {d: path([...(last ? [last] : []), ...line.ahead], x, y), fill: 'none', stroke: LINE[i % 4], 'stroke-width': 2 * k, 'stroke-dasharray': `${2 * k} ${3.5 * k}`, opacity: 0.9, 'stroke-linejoin': 'round'}));
+      }
       for (const piece of pieces(line.points, data.step)) {
         const drawn = path(piece, x, y);
         if (lines.length === 1) svg.append(node('path', {d: `${drawn}L${x(piece[piece.length - 1][0])} ${h - box.b}L${x(piece[0][0])} ${h - box.b}Z`, fill: LINE[0], opacity: 0.09}));

@@ -1,25 +1,27 @@
-// The wall: fills the frame of wall.html with figures, alarms, a chart and the map, and changes scenes.
+// The wall: shows one scene's widgets on its grid, turns the scenes by the server's clock, and looks after itself.
 'use strict';
 (() => {
-  const COLOUR = {0: '#5d7088', 1: '#3fc5b6', 2: '#ffb833', 3: '#ff5c6c', 4: '#8291a6', 5: '#a9b8ff', 6: '#8291a6'};
-  const $ = id => document.getElementById(id);
-  let scene = null, map = null, turned = 0;
+  const MEMORY = 700e6, REST = 600000; // bytes of scripts above which a wall loads itself anew, at most every ten minutes
+  const $ = id => document.getElementById(id), began = performance.now();
+  let scene = null, boxes = [], wanted = null;
 
   function start() {
     if (!$('wall')) return;
-    const scenes = Object.keys(IOC.facts.scenes);
-    scene = IOC.facts.scene || scenes[0] || null;
-    map = new IOC.Map($('map'), {wall: true, domains: scene ? IOC.facts.scenes[scene].domains : []});
-    map.legend($('legend')); tabs(scenes); show();
-    IOC.live.on('registry', () => { map.registry(); map.count(); });
-    IOC.live.on('points', change => { map.update(change); map.count(); });
-    IOC.live.on('events', message => { map.events.show(message.events); map.count(); });
-    IOC.live.on('board', () => figures());
-    IOC.live.on('traces', () => { sparks(); chart(); });
-    IOC.live.on('alarms', alarms);
+    wanted = IOC.facts.scene || null;
+    tabs(Object.keys(IOC.facts.scenes));
+    turn();
+    IOC.live.on('widget', draw);
+    IOC.live.on('trace', traced);
+    IOC.live.on('alarms', () => { turn(); banner(); });
     IOC.live.on('feeds', feeds);
-    setInterval(ages, 1000); setInterval(rotate, 1000);
-    new ResizeObserver(() => { chart(); if (IOC.live.texts.alarms) alarms(IOC.live.texts.alarms); }).observe(document.body);
+    setInterval(second, 1000);
+    setInterval(memory, 60000);
+  }
+
+  function second() {
+    turn(); banner();
+    IOC.nodes.count($('grid'));
+    for (const el of $('grid').querySelectorAll('.clock-face')) el.ticks();
   }
 
   function tabs(scenes) {
@@ -27,117 +29,81 @@
     $('scenes').replaceChildren(...scenes.map(key => {
       const tab = IOC.make('a', '', IOC.say(IOC.facts.scenes[key].title));
       tab.href = '/wall/' + encodeURIComponent(key); tab.dataset.scene = key;
-      tab.addEventListener('click', event => { event.preventDefault(); go(key); history.replaceState(null, '', tab.href); IOC.facts.scene = key; });
+      tab.addEventListener('click', event => { event.preventDefault(); wanted = key; history.replaceState(null, '', tab.href + location.search); turn(); });
       return tab;
     }));
   }
 
-  function go(key) {
-    scene = key; turned = performance.now();
-    map.choose(IOC.facts.scenes[key].domains);
-    show();
+  // Which scene is on: the one that was asked for; else that of a new critical alarm; else whose turn it is. All by the
+  // server's clock, so that the screens of a wall turn together and a wall that was off comes back in step.
+  function due() {
+    const scenes = IOC.facts.scenes, keys = Object.keys(scenes);
+    if (wanted) return wanted;
+    const alarm = urgent(), own = alarm && keys.find(key => scenes[key].domains.includes(alarm.domain));
+    if (own) return own;
+    const turning = keys.filter(key => scenes[key].rotate > 0), whole = turning.reduce((sum, key) => sum + scenes[key].rotate, 0);
+    if (!whole || IOC.live.generation < 0) return scene || keys[0] || null;
+    let at = IOC.live.now() / 1000 % whole;
+    return turning.find(key => (at -= scenes[key].rotate) < 0) || turning[0];
   }
 
-  function show() {
-    turned = performance.now();
+  // The newest critical alarm nobody has acknowledged, while it is new.
+  function urgent() {
+    const message = IOC.live.texts.alarms, now = IOC.live.now();
+    const fresh = message ? message.alarms.filter(a => a.state === 3 && !a.acked && a.condition === 'true' && Math.abs(now - a.opened) < IOC.facts.jump * 1000) : [];
+    return fresh.sort((a, b) => b.opened - a.opened)[0] || null;
+  }
+
+  function banner() {
+    const alarm = urgent(), strip = $('urgent');
+    strip.hidden = !alarm;
+    if (!alarm) return;
+    IOC.text('urgent-what', IOC.say(alarm.rule));
+    IOC.text('urgent-where', [alarm.said ? IOC.say(alarm.said) : alarm.value === null ? '' : IOC.number(alarm.value, alarm.decimals || 0) + (alarm.unit ? ' ' + alarm.unit : ''), IOC.say(alarm.sensor) || IOC.say(alarm.feed)].filter(Boolean).join(' · '));
+    IOC.text('urgent-ago', IOC.age((IOC.live.now() - alarm.opened) / 1000));
+  }
+
+  function turn() {
+    const key = due();
+    if (key === scene) return;
+    scene = key;
     for (const tab of $('scenes').children) tab.toggleAttribute('aria-current', tab.dataset.scene === scene);
-    $('wall').classList.toggle('no-chart', !scene || !IOC.facts.scenes[scene].chart);
-    $('wall').classList.toggle('no-figures', !scene || !IOC.facts.scenes[scene].tiles);
-    $('figures').replaceChildren();
-    figures(); sparks(); chart(); map.count();
-    if (IOC.live.texts.alarms) alarms(IOC.live.texts.alarms);
+    lay();
   }
 
-  // A wall opened as /wall turns by itself; one opened as /wall/scene stays.
-  function rotate() {
-    const scenes = Object.keys(IOC.facts.scenes), every = scene && IOC.facts.scenes[scene].rotate;
-    if (IOC.facts.scene || !every || scenes.length < 2 || performance.now() - turned < every * 1000) return;
-    go(scenes[(scenes.indexOf(scene) + 1) % scenes.length]);
-  }
-
-  function tile(i) {
-    const el = IOC.make('section', 'panel figure');
-    el.append(IOC.make('h2', 'label'), IOC.make('span', 'word'), IOC.make('div', 'value num'), document.createElementNS('http://www.w3.org/2000/svg', 'svg'), IOC.make('div', 'note'));
-    el.children[2].append(document.createTextNode(''), IOC.make('small'));
-    el.children[3].setAttribute('aria-hidden', 'true');
-    el.dataset.i = i;
-    return el;
-  }
-
-  function figures() {
-    const board = IOC.live.texts.board, found = board && scene ? board.scenes[scene] || [] : [], box = $('figures');
-    while (box.children.length > found.length) box.lastChild.remove();
-    while (box.children.length < found.length) box.append(tile(box.children.length));
-    box.classList.toggle('many', found.length > 7);
-    found.forEach((f, i) => {
-      const el = box.children[i], [label, word, value, , note] = el.children, look = IOC.LOOK[f.state];
-      el.className = 'panel figure ' + look.name;
-      IOC.text(label, IOC.say(f.title));
-      IOC.text(word, (look.sign ? look.sign + ' ' : '') + IOC.word('state.' + f.state));
-      const shown = f.said ? IOC.say(f.said) : IOC.number(f.value, f.decimals);
-      if (value.firstChild.nodeValue !== shown) value.firstChild.nodeValue = shown;
-      IOC.text(value.lastChild, f.said ? '' : f.unit);
-      IOC.text(note, under(f));
-      if (el.dataset.state !== String(f.state)) { el.dataset.state = f.state; spark(i); }
+  // One screen of a wall of several shows its part of the whole grid; without ?screen the whole is shown, small.
+  function lay() {
+    const grid = $('grid'), about = scene ? IOC.facts.scenes[scene] : null;
+    if (!about) { grid.replaceChildren(IOC.make('p', 'nothing', IOC.word('wall.empty'))); return; }
+    const [across, down] = about.screens, number = +new URLSearchParams(location.search).get('screen');
+    const one = number >= 1 && number <= across * down, x = one ? (number - 1) % across : 0, y = one ? Math.floor((number - 1) / across) : 0;
+    grid.style.setProperty('--columns', about.columns * across); grid.style.setProperty('--rows', about.rows * down);
+    grid.style.setProperty('--across', across); grid.style.setProperty('--down', down);
+    grid.style.setProperty('--x', x); grid.style.setProperty('--y', y);
+    grid.style.setProperty('--zoom', one ? 1 : 1 / Math.max(across, down));
+    boxes = about.widgets.map((widget, i) => {
+      const [column, row, width, height] = widget.at, box = IOC.make('section', 'panel widget w-' + widget.kind.replace(/[^a-z0-9_-]/g, ''));
+      box.style.gridArea = `${row} / ${column} / span ${height} / span ${width}`;
+      box.dataset.name = scene + '/' + i;
+      return box;
     });
+    grid.replaceChildren(...boxes);
+    for (const box of boxes) { const message = IOC.live.texts['widget/' + box.dataset.name]; if (message) draw(message); }
   }
 
-  function under(f) {
-    if (f.state === 4 || f.state === 6 || f.state === 0) return f.time ? IOC.word('figure.last', {time: IOC.clock(f.time * 1000), age: IOC.age(IOC.live.now() / 1000 - f.time)}) : IOC.word('figure.none');
-    const parts = [];
-    if (f.level) parts.push(IOC.say(f.level.name) + ': ' + IOC.number(f.level.value, f.decimals) + (f.unit ? ' ' + f.unit : ''));
-    if (IOC.say(f.note)) parts.push(IOC.say(f.note));
-    if (f.of > 1 && parts.length < 2) parts.push(IOC.word('figure.of', {fresh: IOC.number(f.fresh, 0), of: IOC.number(f.of, 0)}));
-    return parts.join(' · ');
+  function draw(message) {
+    const name = message.type.slice('widget/'.length), box = boxes.find(b => b.dataset.name === name), context = {name};
+    if (!box) return;
+    if (box.firstChild) IOC.nodes.patch(box.firstChild, message.drawn, context); else box.append(IOC.nodes.make(message.drawn, context));
+    if (box.firstChild.redraw) box.firstChild.redraw();
+    for (const el of box.querySelectorAll('*')) if (el.redraw && !el.fitted) { el.fitted = true; el.redraw(); }
+    const look = Object.values(IOC.LOOK).map(l => l.name).find(name => box.firstChild.classList.contains(name)) || '';
+    if (box.dataset.look !== look) { box.classList.remove(box.dataset.look || 'plain'); box.classList.add(look || 'plain'); box.dataset.look = look; }
   }
 
-  function spark(i) {
-    const traces = IOC.live.texts.traces, el = $('figures').children[i];
-    const points = traces && scene && traces.scenes[scene] ? traces.scenes[scene].sparks[i] || [] : [];
-    if (el) IOC.draw.spark(el.children[3], points, COLOUR[el.dataset.state || 1]);
-  }
-  const sparks = () => { for (let i = 0; i < $('figures').children.length; i++) spark(i); };
-
-  function chart() {
-    const traces = IOC.live.texts.traces, data = traces && scene && traces.scenes[scene] && traces.scenes[scene].chart;
-    if (!data) { $('plot').replaceChildren(); return; }
-    IOC.text('chart-title', IOC.say(data.title) + (data.unit ? ' (' + data.unit + ')' : ''));
-    IOC.draw.key($('chart-key'), data.lines.length > 1 ? data.lines : []);
-    IOC.draw.chart($('plot'), data, IOC.live.now());
-  }
-
-  function alarms(message) {
-    const mine = scene ? new Set(IOC.facts.scenes[scene].domains) : new Set(), list = $('alarm-list');
-    const active = message.alarms.filter(a => a.condition !== 'false').concat(message.alarms.filter(a => a.condition === 'false'));
-    const sum = s => Object.values(message.counts).reduce((n, states) => n + (states[s] || 0), 0), crit = sum(3), warn = sum(2);
-    const said = crit + warn ? [IOC.word('alarms.count', {crit: IOC.number(crit, 0), warn: IOC.number(warn, 0)})] : [];
-    if (message.aside) said.push(IOC.word('alarms.aside', {n: IOC.number(message.aside, 0)}));
-    IOC.text('alarm-count', said.join(' · '));
-    const row = parseFloat(getComputedStyle(document.documentElement).fontSize) * 4.35, phone = innerWidth < 1000;
-    const room = phone ? 30 : Math.max(1, Math.floor(list.clientHeight / row) - (active.length * row > list.clientHeight ? 1 : 0));
-    const rows = active.slice(0, room).map(a => alarm(a, mine));
-    if (!active.length) rows.push(IOC.make('li', 'quiet', IOC.word('alarms.none')));
-    if (active.length > room) rows.push(IOC.make('li', 'more', IOC.word('alarms.more', {n: IOC.number(message.total - room, 0)})));
-    list.replaceChildren(...rows);
-    ages();
-    if (map) { map.showAlarms(message.alarms); map.count(); }
-  }
-
-  function alarm(a, mine) {
-    const over = a.condition === 'false', look = over ? {sign: '✓', name: 'over'} : a.condition !== 'true' ? {sign: '?', name: 'old'} : IOC.LOOK[a.state];
-    const el = IOC.make('li', 'alarm ' + look.name + (a.acked ? ' acked' : '') + (mine.size && !mine.has(a.domain) ? ' other' : ''));
-    const value = a.said ? IOC.say(a.said) : a.value === null || a.value === undefined ? '' : IOC.number(a.value, a.decimals || 0) + (a.unit ? ' ' + a.unit : '');
-    const ago = IOC.make('span', 'ago num'); ago.dataset.at = a.opened;
-    const domain = IOC.facts.domains[a.domain];
-    el.append(IOC.make('span', 'sign', look.sign), IOC.make('b', 'what', IOC.say(a.rule)), ago,
-      IOC.make('span', 'where', [value, IOC.say(a.sensor) || IOC.say(a.feed)].filter(Boolean).join(' · ')),
-      IOC.make('span', 'field', a.acked ? IOC.word('alarms.acked') : domain ? IOC.say(domain.name) : ''));
-    return el;
-  }
-
-  function ages() {
-    const now = IOC.live.now();
-    for (const el of document.querySelectorAll('.ago')) IOC.text(el, IOC.age((now - el.dataset.at) / 1000));
+  function traced(message) {
+    const name = message.type.slice('trace/'.length), box = boxes.find(b => b.dataset.name === name);
+    if (box) for (const el of box.querySelectorAll('*')) if (el.traced) el.traced();
   }
 
   function feeds(message) {
@@ -146,6 +112,12 @@
     $('heart').dataset.state = silent.length || (ingest && !alive) ? 'warn' : 'ok';
     IOC.text('heart-text', ingest && !alive ? IOC.word('feeds.stopped') : IOC.word('feeds.heard', {n: IOC.number(message.feeds.length - silent.length, 0), of: IOC.number(message.feeds.length, 0)}));
     $('heart').title = silent.map(f => IOC.say(f.name)).join(', ') || (heard.length ? '' : '–');
+  }
+
+  // A wall runs for months: one that needs too much memory begins afresh, from a server that answers.
+  function memory() {
+    if (performance.memory && performance.memory.usedJSHeapSize > MEMORY && performance.now() - began > REST)
+      fetch('/healthz').then(answer => { if (answer.ok) location.reload(); }).catch(() => {});
   }
 
   document.addEventListener('DOMContentLoaded', start);

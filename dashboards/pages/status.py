@@ -76,7 +76,19 @@ def _detail(detail: dict[str, Any]) -> str:
 def _walls() -> Component:
     """Addresses to open on the displays; with a password set they carry the displays' own key."""
     keys, folder = current().keys, current().folder
-    key = f"?key={keys.display}" if keys.locked and CURRENT.get().role == "operator" else ""
-    walls = [("/wall", word("status.turning"))] + [(f"/wall/{k}", text(s.title)) for k, s in folder.scenes.items()]
+    key = f"key={keys.display}" if keys.locked and CURRENT.get().role == "operator" else ""
+    walls = [("/wall", word("status.turning"))]
+    for name, scene in folder.scenes.items():
+        walls.append((f"/wall/{name}", text(scene.title)))
+        screens = scene.screens[0] * scene.screens[1]
+        if screens > 1:
+            some = range(1, screens + 1)
+            walls += [(f"/wall/{name}?screen={n}", f"{text(scene.title)} {n}/{screens}") for n in some]
     note = [html.P(word("status.lasting"), className="lead")] if keys.locked and not keys.lasting else []
-    return html.Div([*note, parts.facts([(said, html.A(path + key, href=path + key)) for path, said in walls])])
+    return html.Div(
+        [*note, parts.facts([(said, html.A(_with(path, key), href=_with(path, key))) for path, said in walls])]
+    )
+
+
+def _with(path: str, query: str) -> str:
+    return f"{path}{'&' if '?' in path else '?'}{query}" if query else path

@@ -7,11 +7,11 @@ other packages, so the command line passes the questions in.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ioc.config import geometry, topics
+from ioc.config import duty_check, geometry, topics
 from ioc.config.report import nearest
 from ioc.errors import Fault
 
@@ -31,12 +31,13 @@ Complaint: TypeAlias = tuple[Place, str, str]  # place below the feed or rule, w
 class Parts:
     """What the other packages know.
 
-    feed, rule: (key, folder) -> complaints about that one's format or kind and options.
+    feed, rule, scene: (key, folder) -> complaints about that one's format, kind or widgets and their options.
     units: (from, to) -> why one cannot become the other, or ''.
     """
 
     feed: Callable[[str, CityFolder], list[Complaint]]
     rule: Callable[[str, CityFolder], list[Complaint]]
+    scene: Callable[[str, CityFolder], list[Complaint]]
     units: Callable[[str, str], str]
 
 
@@ -45,6 +46,7 @@ def everything(found: Reading, parts: Parts, today: date) -> list[Fault]:
     faults = found.faults + references(found)
     if found.folder is not None:
         faults += [*_asked(found, found.folder, parts), *_reviews(found, found.folder, today)]
+        faults += duty_check.warnings(found, found.folder, today)
     return sorted([*faults, *_strays(found)], key=lambda f: f.warning)
 
 
@@ -68,7 +70,7 @@ def references(found: Reading) -> list[Fault]:
     names = _Names(found, city)
     checks = (_feeds, _metrics, _sensors, _rules, _scenes, _contacts, _thresholds)
     return [f for check in checks for f in check(found, city, names)] + [
-        *topics.overlaps(found, city), *geometry.faults(found, city),
+        *topics.overlaps(found, city), *geometry.faults(found, city), *duty_check.references(found, city),
     ]  # fmt: skip
 
 
@@ -87,6 +89,7 @@ class _Names:
         }
         parts = {"domain": "city", "level": "thresholds"}
         self._unsure = {what for what in self._known if parts.get(what, f"{what}s") in found.broken}
+        self._aliases = city.aliases
         self._discovers = any(f.discover and f.enabled for f in city.feeds.values())
 
     def missing(self, what: str, name: str, place: Spot) -> Iterator[Fault]:
@@ -98,8 +101,11 @@ class _Names:
             return
         # A sensor may yet announce itself by its messages, where a feed allows that.
         warning = what == "sensor" and self._discovers
-        hint = nearest(name, known) or _DECLARED[what]
+        hint = self._renamed(what, name) or nearest(name, known) or _DECLARED[what]
         yield self._found.fault(*place, f"there is no {what} {name!r}", hint, warning=warning)
+
+    def _renamed(self, what: str, name: str) -> str:
+        return f"it is {self._aliases[name]!r} now" if what == "sensor" and name in self._aliases else ""
 
     def all_missing(self, what: str, names: Iterable[str], place: Spot) -> Iterator[Fault]:
         for name in names:
@@ -160,23 +166,25 @@ def _rules(_: Reading, city: CityFolder, names: _Names) -> Iterator[Fault]:
                 yield from names.missing("level", level, ("rules", key, ("options", option)))
 
 
+_NAMED = {
+    "metric": "metric", "sensor": "sensor", "sensors": "sensor", "area": "area", "areas": "area", "domains": "domain",
+    "level": "level", "levels": "level",
+}  # fmt: skip
+
+
 def _scenes(found: Reading, city: CityFolder, names: _Names) -> Iterator[Fault]:
+    """A widget that names what is not there says so in its own box: a warning, and the wall goes on."""
     for key, scene in city.scenes.items():
         yield from names.all_missing("domain", scene.domains, ("scenes", key, ("domains",)))
-        for number, tile in enumerate(scene.tiles):
-            for what, name in (
-                ("metric", tile.metric),
-                ("sensor", tile.sensor),
-                ("area", tile.area),
-                ("level", tile.level),
-            ):
-                yield from names.missing(what, name or "", ("scenes", key, ("tiles", number, what)))
-            if tile.sensor and tile.area:
-                yield found.fault("scenes", key, ("tiles", number), "has both a sensor and an area", "keep one")
-        if scene.chart:
-            yield from names.missing("metric", scene.chart.metric, ("scenes", key, ("chart", "metric")))
-            yield from names.all_missing("sensor", scene.chart.sensors, ("scenes", key, ("chart", "sensors")))
-            yield from names.all_missing("level", scene.chart.levels, ("scenes", key, ("chart", "levels")))
+        for number, widget in enumerate(scene.widget):
+            place = ("widget", number, "options")
+            for option, what in _NAMED.items():
+                named = widget.options.get(option) or []
+                for name in [named] if isinstance(named, str) else named if isinstance(named, list) else []:
+                    missing = names.missing(what, str(name), ("scenes", key, (*place, option)))
+                    yield from (replace(fault, warning=True) for fault in missing)
+            if widget.options.get("sensor") and widget.options.get("area"):
+                yield found.fault("scenes", key, place, "has both a sensor and an area", "keep one")
 
 
 def _contacts(found: Reading, city: CityFolder, names: _Names) -> Iterator[Fault]:
@@ -210,6 +218,7 @@ def _asked(found: Reading, city: CityFolder, parts: Parts) -> Iterator[Fault]:
     """What the formats and rule kinds say, and whether units can become the metrics' units."""
     asked = [("feeds", key, parts.feed(key, city)) for key in city.feeds]
     asked += [("rules", key, parts.rule(key, city)) for key in city.rules]
+    asked += [("scenes", key, parts.scene(key, city)) for key in city.scenes]
     for part, key, complaints in asked:
         for place, what, hint in complaints:
             yield found.fault(part, key, place, what, hint)

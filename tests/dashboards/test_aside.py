@@ -23,7 +23,7 @@ def test_deltas_go_on_while_history_quality_and_feeds_are_locked(city_url, store
     with database.connect(city_url, name="a slow query") as slow:
         slow.execute(f"LOCK TABLE {LOCKED} IN ACCESS EXCLUSIVE MODE")
         thread.start()
-        wait_for(lambda: "board" in hub.texts, "the figures, without history", 20)
+        wait_for(lambda: "widget/overview/0" in hub.texts, "the figures, without history", 20)
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ioc dashboards%%' AND wait_event_type = 'Lock' AND datname = current_database()"
         wait_for(lambda: store.execute(waiting).fetchone()[0] >= 2, "history and facts wait for the lock")
         for value in (11.25, 12.5):
@@ -33,8 +33,8 @@ def test_deltas_go_on_while_history_quality_and_feeds_are_locked(city_url, store
             seed.notify(store, series=[series])
             at = live.snap.slot[series]
             wait_for(lambda: live.snap.values[at] == value, f"{value} arrives", 2)  # noqa: B023
-        assert "traces" not in hub.texts
-    wait_for(lambda: "traces" in hub.texts and "feeds" in hub.texts, "history, once the lock is gone", 20)
+        assert "trace/overview/0" not in hub.texts
+    wait_for(lambda: "trace/overview/0" in hub.texts and "feeds" in hub.texts, "history, once the lock is gone", 20)
     stop.set()
     thread.join(5)
     assert not thread.is_alive()

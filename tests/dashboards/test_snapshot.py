@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dashboards import board, hub, snapshot, wire
+from dashboards.board import Measure
 from dashboards.snapshot import CRITICAL, DOUBTFUL, NO_DATA, NORMAL, NOTEWORTHY, STALE, WARNING, Snapshot
-from ioc.config.scenes import Tile
 from ioc.config.thresholds import Level, ThresholdPack
 from ioc.store.snapshot import Latest, Place, Registry, doubtful
 
@@ -221,15 +221,15 @@ def scene_city():
 def test_a_figure_is_made_of_fresh_values_only(tile, value, state):
     snap = scene_city()
     folder = SimpleNamespace(thresholds={})
-    found = board.figure(Tile(title="T", metric="level", **tile), snap, snap.frame(NOW), folder, date(2026, 11, 22))
-    assert (found["value"], found["state"]) == (value, state)
+    found = board.figure(Measure(metric="level", **tile), snap, snap.frame(NOW), folder, date(2026, 11, 22))
+    assert (found.value, found.state) == (value, state)
 
 
 def test_a_level_marks_its_figure_from_the_day_it_is_in_force():
     level = Level(key="two", name="II", metric="level", value=0.9, severity=3, valid_from=date(2026, 11, 22))
     folder = SimpleNamespace(thresholds={"flood": ThresholdPack(name="F", source="law", level=[level])})
-    tile, snap = Tile(title="T", metric="level", sensor="s1", level="flood.two"), scene_city()
-    states = [board.figure(tile, snap, snap.frame(NOW), folder, date(2026, 11, day))["state"] for day in (21, 22)]
+    tile, snap = Measure(metric="level", sensor="s1", level="flood.two"), scene_city()
+    states = [board.figure(tile, snap, snap.frame(NOW), folder, date(2026, 11, day)).state for day in (21, 22)]
     assert states == [NORMAL, NOTEWORTHY]
 
 
@@ -237,6 +237,6 @@ def test_a_level_marks_its_figure_from_the_day_it_is_in_force():
 def test_an_alarm_on_what_a_figure_shows_is_the_figures_too(aggregate, state):
     snap = scene_city()
     snap.alarm([alarm(2, 1, series_id=21)])
-    tile, folder = Tile(title="T", metric="level", aggregate=aggregate), SimpleNamespace(thresholds={})
+    tile, folder = Measure(metric="level", aggregate=aggregate), SimpleNamespace(thresholds={})
     snap.apply([Latest(11, NOW, NOW, 2.0)])
-    assert board.figure(tile, snap, snap.frame(NOW), folder, date(2026, 11, 22))["state"] == state
+    assert board.figure(tile, snap, snap.frame(NOW), folder, date(2026, 11, 22)).state == state

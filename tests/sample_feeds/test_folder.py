@@ -74,8 +74,8 @@ def test_few_rules_are_critical(city):
 def test_scenes_start_with_an_overview_and_a_tide_chart(city):
     first = min(city.scenes.values(), key=lambda s: s.order)
     assert not first.domains
-    assert first.chart is not None
-    assert first.chart.metric == "water_level"
+    chart = next(w for w in first.widget if w.kind == "chart")
+    assert chart.options["metric"] == "water_level"
     assert 3 <= len(city.scenes) <= 6
 
 
