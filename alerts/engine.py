@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from alerts import signals
+from alerts import chains, signals
 from alerts.targets import KINDS
 from ioc import flapping, plugins
 from ioc.store import alarm_write as store
@@ -65,6 +65,7 @@ def evaluate(conn: Connection, tick: Tick, guard: Callable[[Connection], None]) 
             continue
         _apply(conn, tick, verdicts, guard, outcome)
     _pass_time(conn, tick, guard, outcome)
+    outcome.moved += chains.pass_time(conn, tick.at, guard)
     with transaction(conn):
         guard(conn)
         rule_store.say_faults(conn, tick.at, tick.faults, full=tick.full)

@@ -77,8 +77,8 @@ def step(state: State, event: str, *, latching: bool = False, reason: str = "", 
 
     event: true, false, nodata, error (the condition, as evaluated); ack, reset; shelve/unshelve, shelve_once (until it
     returns to normal), hide/unhide (by design), take_out/put_back (of service); flap_on/flap_off; worse/better (its
-    level of several); remind, remind_open (leaves an acknowledgement alone); escalate; assign; expire (nobody
-    acknowledged a returned alarm); close (with a reason: its rule changed or was switched off).
+    level of several); remind; escalate; assign; expire (nobody acknowledged a returned alarm); close (with a reason:
+    its rule changed or was switched off).
     unheard: as it is put aside, no message about it has left yet, so that nobody knows of it.
     """
     if state.closed:
@@ -183,8 +183,8 @@ def _press(state: State, event: str) -> Step:
     """Nothing happened for too long. Nobody is pressed for what is covered, comes and goes, or was never told."""
     if state.suppression != "none" or state.flapping or state.condition == "false":
         return Step(state)
-    if event in ("remind", "remind_open") and state.condition == "true":
-        return Step(replace(state, acked=state.acked and event == "remind_open"), ("reminded",), ("reminder",))
+    if event == "remind" and state.condition == "true":
+        return Step(replace(state, acked=False), ("reminded",), ("reminder",))
     if event == "escalate" and not state.acked and state.told == "raised":
         return Step(state, ("escalated",), ("escalated",))
     return Step(state)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ioc.config.duty import Quiet
 from ioc.config.rules import Priority
 from ioc.config.types import Key, Model
 
@@ -21,6 +22,8 @@ class Contact(Model):
     domains: list[str] = []
     areas: list[str] = []
     lowest: Priority = "high"
+    quiet: list[Quiet] = []  # left in peace then, except where on duty: a roster has its own
+    everyone: bool = True  # among those who are told when nobody else answers
 
 
 class Contacts(Model):

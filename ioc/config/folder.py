@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from ioc.config import report
 from ioc.config.city import City
 from ioc.config.contacts import Contacts
+from ioc.config.duty import Duty, Windows
 from ioc.config.feeds import Feed
 from ioc.config.metrics import Metric
 from ioc.config.rules import RuleFile
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ioc.config.contacts import Contact
+    from ioc.config.duty import Window
     from ioc.config.places import Area, Sensor
     from ioc.config.rules import Rule
 
 T = TypeVar("T")
-_FILES = {"city": "city.toml", "metrics": "metrics.toml", "contacts": "contacts.toml"}
+_FILES = {"city": "city.toml", "metrics": "metrics.toml", "contacts": "contacts.toml",
+          "duty": "duty.toml", "maintenance": "maintenance.toml"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class CityFolder:
     thresholds: dict[str, ThresholdPack] = field(default_factory=dict)
     scenes: dict[str, Scene] = field(default_factory=dict)
     contacts: dict[str, Contact] = field(default_factory=dict)
+    duty: Duty = field(default_factory=Duty)
+    maintenance: dict[str, Window] = field(default_factory=dict)
 
     @property
     def aliases(self) -> dict[str, str]:
@@ -111,6 +116,8 @@ def read(path: Path) -> Reading:
         "scenes": _stems(found, "scenes", Scene),
         "rules": _tables(found, "rules", "rule", _files(path, "rules"), RuleFile),
         "contacts": _tables(found, "contacts", "contact", [path / "contacts.toml"], Contacts),
+        "duty": _duty(found, path / "duty.toml"),
+        "maintenance": _tables(found, "maintenance", "window", [path / "maintenance.toml"], Windows),
     }
     before = len(found.faults)
     sensors, parts["areas"] = read_sensors(path, found.faults), read_areas(path, found.faults)
@@ -159,6 +166,19 @@ def _tables(found: Reading, part: str, table: str, files: list[Path], model: typ
     return things
 
 
+def _duty(found: Reading, file: Path) -> Duty:
+    """Rosters and chains are places of their own, as `roster:KEY` and `chain:KEY`; the same key twice is a fault."""
+    duty = _toml(found, "duty", file, Duty) or Duty()
+    for word, keys in (("roster", [r.key for r in duty.roster]), ("chain", [c.key for c in duty.chain])):
+        for number, key in enumerate(keys):
+            if ("duty", f"{word}:{key}") in found.where:
+                line = report.at(file.name, found.texts[file.name], (word, number, "key"))
+                what = f"{word} {key!r} stands twice"
+                found.faults.append(Fault(line, f"{word}[{number}].key", what, "give each its own key"))
+            found.where.setdefault(("duty", f"{word}:{key}"), (file.name, (word, number)))
+    return duty
+
+
 def _unique_sensors(found: Reading, sensors: list[Sensor]) -> dict[str, Sensor]:
     things: dict[str, Sensor] = {}
     for sensor in sensors:
@@ -193,7 +213,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """JSON Schemas for editors, by file kind."""
     models: dict[str, Any] = {
         "city": City, "metrics": dict[str, Metric], "feed": Feed, "rules": RuleFile, "thresholds": ThresholdPack,
-        "scene": Scene, "contacts": Contacts,
+        "scene": Scene, "contacts": Contacts, "duty": Duty, "maintenance": Windows,
     }  # fmt: skip
     return {name: TypeAdapter(model).json_schema() for name, model in models.items()}
 

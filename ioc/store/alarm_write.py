@@ -146,6 +146,17 @@ def write(
     return len(ids)
 
 
+def comment_on(conn: Connection, alarm_id: int, by: str, note: str) -> bool:
+    """A line in the history that moves nothing; False where there is no such alarm. The caller owns the transaction."""
+    row = conn.execute(_sql("note"), {"id": alarm_id}).fetchone()
+    if row is None:
+        return False
+    line = {"alarm_id": alarm_id, "seq": row[0], "at": clock(conn), "kind": "comment", "actor": by, "note": note}
+    conn.execute(_sql("record"), {"rows": _json([line])})
+    conn.execute(_sql("tell"), {"ids": [alarm_id]})
+    return True
+
+
 def cover_all(conn: Connection, at: datetime) -> int:
     """Put aside, or bring back, whatever a window of maintenance or a larger fault has begun or ceased to cover."""
     found = dict(cover.changes(conn, at))
@@ -288,7 +299,7 @@ def _row(alarm: Open, state: lifecycle.State, version: int, move: Move, at: date
         "priority": seen.priority, "held": seen.held, "detail": seen.detail, "parent_id": move.parent,
         "maintenance_id": move.maintenance, "person": move.person,
         "until": move.until or (at + move.length if move.length is not None else None),
-        "reminded_at": at if move.event in ("remind", "remind_open") else None,
+        "reminded_at": at if move.event == "remind" else None,
     }  # fmt: skip
     return {**row, **{name: value for name, value in said.items() if value is not None}}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ioc.store import areas as memberships
-from ioc.store import queries
+from ioc.store import duty, queries
 from ioc.store.database import transaction
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _write(conn: Connection, folder: CityFolder, today: date) -> int:
     changed += memberships.rename(conn, {s.key: list(s.was) for s in folder.sensors.values() if s.was})
     changed += redrawn + _part(conn, "sensor", _sensors(folder, index)) + _place(conn, index)
     changed += memberships.join(conn, everything=redrawn > 0)
-    changed += _part(conn, "contact", _contacts(folder))
+    changed += _part(conn, "contact", _contacts(folder)) + duty.sync(conn, folder)
     return changed + _part(conn, "rule", _rules(folder))
 
 

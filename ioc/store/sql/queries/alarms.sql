@@ -136,13 +136,16 @@ WHERE a.closed_at IS NULL AND (
 SELECT a.id, a.priority, s.isa, a.condition, a.acked_at, a.acked_by, a.ack_note, a.latched, a.suppression, a.suppressed_until,
     a.suppressed_by, a.suppress_reason, a.flapping, a.reopened, a.detected_late, a.value, a.peak, a.threshold, a.event_start,
     a.event_end, a.opened_at, a.cleared_at, a.closed_at, a.close_reason, a.domain, a.area, a.lat, a.lon, a.target, a.series_id,
-    a.sensor_id, a.feed_id, r.key AS rule, r.kind, r.name AS rule_name, e.key AS sensor, e.name AS sensor_name,
+    a.sensor_id, a.feed_id, a.row_version, a.one_shot, a.parent_id, a.maintenance_id, ct.key AS assigned_to,
+    ct.name AS assigned_name, a.assigned_at, a.assigned_by,
+    r.key AS rule, r.kind, r.name AS rule_name, e.key AS sensor, e.name AS sensor_name,
     f.key AS feed, f.name AS feed_name, se.metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
     coalesce(m.decimals, 1) AS decimals
 FROM alarm a JOIN alarm_state s ON s.id = a.id JOIN rule r ON r.id = a.rule_id
 LEFT JOIN sensor e ON e.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id
 LEFT JOIN series se ON se.id = a.series_id LEFT JOIN metric m ON m.key = se.metric
-WHERE a.closed_at IS NULL
+LEFT JOIN contact ct ON ct.id = a.assigned_to
+WHERE a.closed_at IS NULL AND r.kind <> 'heartbeat'
 ORDER BY a.condition = 'false', a.suppression <> 'none', a.priority, a.opened_at DESC, a.id DESC;
 
 -- history --
@@ -150,12 +153,15 @@ ORDER BY a.condition = 'false', a.suppression <> 'none', a.priority, a.opened_at
 SELECT a.id, a.priority, s.isa, a.condition, a.acked_at, a.acked_by, a.ack_note, a.latched, a.suppression, a.suppressed_until,
     a.suppressed_by, a.suppress_reason, a.flapping, a.reopened, a.detected_late, a.value, a.peak, a.threshold, a.event_start,
     a.event_end, a.opened_at, a.cleared_at, a.closed_at, a.close_reason, a.domain, a.area, a.lat, a.lon, a.target, a.series_id,
-    a.sensor_id, a.feed_id, r.key AS rule, r.kind, r.name AS rule_name, e.key AS sensor, e.name AS sensor_name,
+    a.sensor_id, a.feed_id, a.row_version, a.one_shot, a.parent_id, a.maintenance_id, ct.key AS assigned_to,
+    ct.name AS assigned_name, a.assigned_at, a.assigned_by,
+    r.key AS rule, r.kind, r.name AS rule_name, e.key AS sensor, e.name AS sensor_name,
     f.key AS feed, f.name AS feed_name, se.metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
     coalesce(m.decimals, 1) AS decimals
 FROM alarm a JOIN alarm_state s ON s.id = a.id JOIN rule r ON r.id = a.rule_id
 LEFT JOIN sensor e ON e.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id
 LEFT JOIN series se ON se.id = a.series_id LEFT JOIN metric m ON m.key = se.metric
+LEFT JOIN contact ct ON ct.id = a.assigned_to
 WHERE (%(since)s::timestamptz IS NULL OR a.opened_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR a.opened_at < %(until)s)
   AND (%(sensor)s::int IS NULL OR a.sensor_id = %(sensor)s)
@@ -165,3 +171,23 @@ ORDER BY a.opened_at DESC, a.id DESC LIMIT %(limit)s;
 -- changes --
 -- The history of one alarm, oldest first.
 SELECT seq, at, event_time, kind, value, actor, note, detail FROM alarm_change WHERE alarm_id = %(id)s ORDER BY seq;
+
+-- version --
+-- How often an alarm was written; locks it, so that what is decided on it holds.
+SELECT row_version FROM alarm WHERE id = %(id)s FOR UPDATE;
+
+-- contact --
+-- Somebody who can be written to.
+SELECT id, name FROM contact WHERE key = %(key)s AND state <> 'removed';
+
+-- assignee --
+-- Whose it is now.
+SELECT assigned_to FROM alarm WHERE id = %(id)s;
+
+-- forget --
+-- Whole episodes that closed before.
+SELECT forget_alarms(%(before)s);
+
+-- longest_shelf --
+-- As the city says, seconds.
+SELECT (settings->'alarms'->>'longest_shelf')::interval FROM city;

@@ -22,7 +22,8 @@ ON CONFLICT (alarm_id) DO UPDATE SET chain = EXCLUDED.chain, steps = EXCLUDED.st
 
 -- next_step --
 -- One step further along the chain.
-UPDATE escalation e SET step = e.step + 1, due_at = greatest(g.at, e.began_at + step_due(e.steps, e.step + 1, e.respond))
+UPDATE escalation e SET step = e.step + 1, due_at = CASE WHEN e.step + 1 < jsonb_array_length(e.steps)
+    THEN greatest(g.at, e.began_at + step_due(e.steps, e.step + 1, e.respond)) END
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (alarm_id bigint, at timestamptz) WHERE e.alarm_id = g.alarm_id;
 
 -- owe --
@@ -94,7 +95,7 @@ ON CONFLICT DO NOTHING;
 UPDATE escalation e SET due_at = g.at
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (change_id bigint, alarm_id bigint, reason text, at timestamptz)
 WHERE e.alarm_id = g.alarm_id AND e.due_at > g.at AND g.reason IN ('raised', 'escalated')
-  AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.change_id = g.change_id);
+  AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.change_id = g.change_id) AND EXISTS (SELECT 1 FROM contact WHERE state = 'ok');
 
 -- follow --
 -- Who acknowledges stops the chain; whatever makes an alarm unacknowledged again, or lets it out of a cover, starts it anew.

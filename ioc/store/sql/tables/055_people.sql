@@ -129,7 +129,7 @@ CREATE INDEX alarm_listed ON alarm ((condition = 'false'), (suppression <> 'none
 ALTER TABLE intent ADD COLUMN via text NOT NULL DEFAULT '';
 ALTER TABLE intent ADD COLUMN step smallint NOT NULL DEFAULT 0;
 ALTER TABLE intent ADD COLUMN quiet boolean NOT NULL DEFAULT false;
-CREATE INDEX intent_change ON intent (change_id);
+CREATE INDEX outbox_alarms ON outbox USING gin (alarms);
 
 -- What happened stays written. Only forget_alarms may remove, and only whole episodes that are long over.
 CREATE FUNCTION keep_history() RETURNS trigger LANGUAGE plpgsql AS $$
