@@ -210,7 +210,7 @@ def test_one_late_hour_is_read_from_its_readings_and_the_others_from_their_rollu
     roll(either)
     late = (series, start + 65 * MINUTE + timedelta(seconds=3), 500.0)
     store(either, [late, (other, start, 1.0)])
-    values = {"series": [series], "start": start, "end": start + span, "settled": this_hour()}
+    values = history._values([series], start, start + span, None)
     found = {(s, h) for s, h in either.execute(history.queries.load("history")["late"], values)}
     assert (series, start + HOUR) in found
     if migrate.engine(either) == "plain":
