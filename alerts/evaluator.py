@@ -120,7 +120,7 @@ class Evaluator:
             late = rules.late(conn, previous - _OVERLAP, at - LATENESS)
         return Tick(
             at, self.rules, after, settling=self._settling(conn, at), replay=outage and self.gap is None, late=late,
-            spoke=spoke | set(late), full=self._is_full(at),
+            spoke=spoke | set(late), full=self._is_full(at), zone=self.zone,
         )  # fmt: skip
 
     def _is_full(self, at: datetime) -> bool:

@@ -16,7 +16,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MA
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from alerts import jobs, metrics, smtp
+from alerts import jobs, learn, metrics, smtp
 from alerts.compose import Composer, Setting
 from alerts.evaluator import EVERY, Evaluator, aligned
 from alerts.mail import From
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 NAME = "alerts"
 LATE = 4 * EVERY + timedelta(seconds=10)  # without a tick for this long the process says it is not well
-_TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0}
+_TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0, "learn": 5.0}
 _EVENTS = EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
 log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(
@@ -111,7 +111,7 @@ class Service:
         composer = Composer(self._setting(), self.painter, lambda c: leader.hold(c, NAME, epoch), self._mark)
         evaluator = Evaluator(self.folder.city.tz, self.folder.thresholds, lambda c: leader.hold(c, NAME, epoch))
         ticker = jobs.Ticker(self._settings.database_url, evaluator, composer)
-        turns = self._turns(composer)
+        turns = self._turns(composer, evaluator)
         scheduler = self._metronome(ticker, turns)
         metrics.LEADER.set(1)
         try:
@@ -128,11 +128,14 @@ class Service:
             with suppress(Exception):  # the database may be gone: then nobody needs to be told
                 process.beat(conn, NAME, self._started, "stopped", {})
 
-    def _turns(self, composer: Composer) -> dict[str, jobs.Turn]:
+    def _turns(self, composer: Composer, evaluator: Evaluator) -> dict[str, jobs.Turn]:
         url = self._settings.database_url
         found = {
             "write": jobs.Turn(url, "write", jobs.writing(composer)),
             "tidy": jobs.Turn(url, "tidy", jobs.tidying(lambda: self.folder)),
+            "learn": jobs.Turn(
+                url, "learn", learn.working(lambda: list(evaluator.rules.values()), lambda: evaluator.zone)
+            ),
         }
         if self._settings.smtp_url:
             sender = Sender(smtp.server(self._settings.smtp_url), self.folder.city.mail.sender, self._mark)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from alerts import learn
 from alerts.judge import Case, gap, verdicts
 from alerts.levels import numbers
 from alerts.verdict import SECOND, Input, Wrong, length, micros, moment
@@ -15,9 +16,10 @@ from alerts.walk import Delays, Level
 from ioc.store import rules as store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
+    from alerts.learned import Learned
     from alerts.verdict import Limit, Point, Tick, Verdict, Watched
     from ioc.records import Micros
     from ioc.store.database import Connection
@@ -42,9 +44,11 @@ class _Target(NamedTuple):
     until: Micros
 
 
-def evaluate(conn: Connection, tick: Tick, kind: str, module: ModuleType) -> list[Verdict]:
-    """All rules of one signal kind at once."""
-    mine = tick.of(kind)
+def evaluate(
+    conn: Connection, tick: Tick, kind: str, module: ModuleType, only: Callable[[Watched], bool] = lambda _: True
+) -> list[Verdict]:
+    """All rules of one signal kind at once, or those that `only` picks."""
+    mine = {i: w for i, w in tick.of(kind).items() if only(w)}
     if not mine:
         return []
     spoke = set(tick.spoke) | set(tick.after) | set(tick.late)
@@ -59,11 +63,28 @@ def evaluate(conn: Connection, tick: Tick, kind: str, module: ModuleType) -> lis
     states = store.states(conn, pairs)
     late = [pair for pair, t in zip(pairs, targets, strict=True) if _late(t, tick) is not None]
     recorded = store.recorded(conn, late, moment(micros(tick.at) - 2 * _LOOK_BACK)) if late else {}
+    known = _learned(conn, targets, module, tick)
     found: list[Verdict] = []
     for pair, target in zip(pairs, targets, strict=True):
         case = _case(target, states[pair], tick, recorded.get(pair, ()))
-        points = _points(target, module, samples, tick)
-        found += _judged(case, points, module, target, samples, tick)
+        inputs = _inputs(target, samples, known.get(target.watched.id, {}))
+        points = _points(target, module, inputs, tick)
+        found += _judged(case, points, module, target.watched, inputs, tick)
+    return found
+
+
+def _learned(
+    conn: Connection, targets: Sequence[_Target], module: ModuleType, tick: Tick
+) -> dict[int, Mapping[int, Learned]]:
+    """What is kept of the series of each rule of a kind that learns."""
+    if not hasattr(module, "model_of"):
+        return {}
+    found = {}
+    for rule, watched in {t.watched.id: t.watched for t in targets}.items():
+        mine = [t for t in targets if t.watched.id == rule]
+        days = learn.span_days(min(t.since for t in mine), max(t.until for t in mine), tick.zone)
+        series = {f.series_id for t in mine for f in t.facts.values()}
+        found[rule] = learn.kept(conn, module.model_of(watched.options), series, days, tick.zone)
     return found
 
 
@@ -89,7 +110,7 @@ def _target(
     usable = {
         k: facts[h.series_id]
         for k, h in zip(keys, inputs, strict=True)
-        if h.series_id in facts and facts[h.series_id].usable
+        if h.series_id in facts and (facts[h.series_id].usable or getattr(module, "TAKES_DOUBTFUL", False))
     }
     expected = max((f.expected for f in usable.values() if f.expected is not None), default=None)
     delays = Delays(length(watched.rule.on_delay), length(watched.rule.off_delay), gap(expected))
@@ -116,21 +137,27 @@ def _late(target: _Target, tick: Tick) -> Micros | None:
     return min((micros(tick.late[h.series_id]) for h in target.inputs if h.series_id in tick.late), default=None)
 
 
-def _inputs(target: _Target, samples: Mapping[int, list[tuple[Micros, float]]]) -> dict[str, Input]:
-    return {
-        name: Input([s for s in samples.get(f.series_id, ()) if target.begin < s[0] <= target.until], f.expected)
-        for name, f in target.facts.items()
-    }
+def _inputs(
+    target: _Target, samples: Mapping[int, list[tuple[Micros, float]]], known: Mapping[int, Learned]
+) -> dict[str, Input]:
+    found, levels = {}, _levels(target)
+    for name, fact in target.facts.items():
+        mine = [s for s in samples.get(fact.series_id, ()) if target.begin < s[0] <= target.until]
+        found[name] = Input(mine, fact.expected, known.get(fact.series_id), levels, len(target.inputs))
+    return found
 
 
-def _points(
-    target: _Target, module: ModuleType, samples: Mapping[int, list[tuple[Micros, float]]], tick: Tick
-) -> list[Point]:
+def _levels(target: _Target) -> list[Level | None]:
+    own = target.inputs[0].levels
+    return walked(limits(target.watched) if own is None else own)
+
+
+def _points(target: _Target, module: ModuleType, inputs: Mapping[str, Input], tick: Tick) -> list[Point]:
     """The signal, or why there is none: a kind that fails for one target does not hold up the others."""
     if not any(fact.fresh for fact in target.facts.values()):
         return []
     try:
-        points = list(module.signal(_inputs(target, samples), target.watched.options, target.since))
+        points = list(module.signal(inputs, target.watched.options, target.since))
     except (ArithmeticError, ValueError, LookupError, TypeError) as error:
         points = [(target.until, Wrong(f"{type(error).__name__}: {error}"))]
     if points and isinstance(points[-1][1], Wrong):
@@ -139,15 +166,22 @@ def _points(
 
 
 def _judged(
-    case: Case, points: list[Point], module: ModuleType, target: _Target,
-    samples: Mapping[int, list[tuple[Micros, float]]], tick: Tick,
-) -> Iterator[Verdict]:  # fmt: skip
+    case: Case, points: list[Point], module: ModuleType, watched: Watched, inputs: Mapping[str, Input], tick: Tick
+) -> Iterator[Verdict]:
     for verdict in verdicts(case, points, tick):
-        if verdict.truth == "true" and hasattr(module, "describe"):
-            said = module.describe(_inputs(target, samples), target.watched.options, micros(verdict.time))
-            yield verdict._replace(detail=said, note=str(said.get("note", "")))
+        if verdict.truth in ("true", "false") and hasattr(module, "describe"):
+            yield _described(verdict, module.describe(inputs, watched.options, micros(verdict.time)))
         else:
             yield verdict
+
+
+def _described(verdict: Verdict, said: dict[str, Any]) -> Verdict:
+    """With what the kind says of it; `value` and `limit` of a score are shown instead of the score."""
+    if "limit" in said:
+        verdict = verdict._replace(value=said["value"], peak=said["value"], threshold=said["limit"])
+    if verdict.truth == "false":
+        return verdict
+    return verdict._replace(detail=said, note=str(said.get("note", "")))
 
 
 def _case(
@@ -156,10 +190,9 @@ def _case(
 ) -> Case:  # fmt: skip
     condition, held, used = state
     first, specs = target.inputs[0], target.watched.specs
-    levels = walked(first.levels) if first.levels is not None else walked(limits(target.watched))
     told = specs[first.place].levels if first.levels is not None else next((s.levels for s in specs if s.levels), ())
     return Case(
-        rule_id=target.watched.id, target=target.key, levels=levels, delays=target.delays,
+        rule_id=target.watched.id, target=target.key, levels=_levels(target), delays=target.delays,
         ranks=ranks(target.watched, told), condition=condition, held=held, used=used, until=target.until,
         late=_late(target, tick), recorded=recorded, ids=_ids(target),
     )  # fmt: skip

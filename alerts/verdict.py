@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
+    from alerts.learned import Learned
+    from alerts.walk import Level
     from ioc.config.rules import Rule
     from ioc.config.thresholds import ThresholdPack
     from ioc.lifecycle import Condition
@@ -81,10 +83,15 @@ class Wrong(str):
 
 
 class Input(NamedTuple):
-    """One series as a signal gets it: usable samples, oldest first, and how often it should speak."""
+    """One series as a signal gets it: usable samples, oldest first, how often it should speak; where the kind learns
+    (`model_of`), what was learned of it; the levels of the target.
+    """
 
     samples: Sequence[tuple[Micros, float]]
     expected: Micros | None = None
+    learned: Learned | None = None
+    levels: Sequence[Level | None] = ()
+    members: int = 1  # how many series the target has in all, also those without samples here
 
 
 Inputs: TypeAlias = Mapping[str, Input]  # by the name its Spec gave it; '' where there is one
@@ -110,6 +117,7 @@ class Tick:
     full: bool = True
     late: Mapping[int, datetime] = field(default_factory=dict)
     faults: dict[int, str] = field(default_factory=dict)
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))  # the city's
 
     @property
     def looked_at(self) -> list[int] | None:
