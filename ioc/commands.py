@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ioc.export import commands as export
 from ioc.groups import group
+from ioc.store import backup_commands as backup
 from ioc.store import commands as store
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ def register(commands: Any) -> None:
     schemas.set_defaults(handler=_schemas)
 
     store.register(commands)
+    backup.register(commands)
+    export.register(commands)
 
     simulate = commands.add_parser("simulate", help="publish the sample city, with all that misbehaves on purpose")
     simulate.add_argument("folder", nargs="?", type=Path, metavar="CITY", help="city folder (the sample city)")

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 # What a statement does to a table that is there already: the strength of its lock, weakest first.
 _WRITES, _BLOCKS_WRITES, _BLOCKS_ALL = "rows are changed", "writes wait", "reads and writes wait"
 _STATEMENTS = (
-    (re.compile(r"^\s*(?:UPDATE|DELETE FROM|INSERT INTO)\s+(\w+)", re.IGNORECASE | re.MULTILINE), _WRITES),
+    (re.compile(r"^\s*(?:UPDATE|DELETE\s+FROM|INSERT\s+INTO)\s+(\w+)", re.IGNORECASE | re.MULTILINE), _WRITES),
     (re.compile(r"\bCREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?\w+\s+ON\s+(\w+)", re.IGNORECASE), _BLOCKS_WRITES),
     (re.compile(r"\bCREATE (?:OR REPLACE )?TRIGGER\b[^;]*?\bON\s+(\w+)", re.IGNORECASE), _BLOCKS_WRITES),
     (re.compile(r"\bREFERENCES\s+(\w+)", re.IGNORECASE), _BLOCKS_WRITES),
-    (re.compile(r"\bALTER TABLE (?:IF EXISTS )?(?:ONLY )?(\w+)", re.IGNORECASE), _BLOCKS_ALL),
+    (re.compile(r"\bALTER\s+TABLE\s+(?:IF EXISTS )?(?:ONLY )?(\w+)", re.IGNORECASE), _BLOCKS_ALL),
     (re.compile(r"\bDROP TABLE (?:IF EXISTS )?(\w+)", re.IGNORECASE), _BLOCKS_ALL),
-    (re.compile(r"\bTRUNCATE (?:TABLE )?(\w+)", re.IGNORECASE), _BLOCKS_ALL),
 )
 _COMMENT = re.compile(r"--[^\n]*")
 

@@ -16,7 +16,7 @@ from ioc.store import queries
 from ioc.store.database import transaction, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from importlib.resources.abc import Traversable
 
     from ioc.store.database import Connection
@@ -64,9 +64,9 @@ def plan(conn: Connection) -> Plan:
                 "or let `ioc up` bring its own"
             )
         sound(conn)
-        done = _done(conn)
-        chosen = _kept_engine(done) or _offered_engine(conn)
-        return Plan(chosen, version // 10_000, tuple(_missing(done, steps(chosen))))
+        ran = done(conn)
+        chosen = _kept_engine(ran) or _offered_engine(conn)
+        return Plan(chosen, version // 10_000, tuple(_missing(ran, steps(chosen))))
 
 
 def sound(conn: Connection) -> None:
@@ -87,20 +87,22 @@ def migrate(conn: Connection, tell: Callable[[str], None] = lambda _: None, *, p
     conn must be in autocommit mode. tell: told once where another process is at it; `patience` seconds it is waited
     for. Raises StoreTooNew, StoreAway, StoreError.
     """
-    with _alone(conn, tell, patience), transaction(conn):
-        return _run(conn, plan(conn))
+    with alone(conn, tell, patience), transaction(conn):
+        todo = plan(conn)
+        run(conn, todo.engine, todo.run)
+        if todo.engine == "plain":
+            _make_weeks(conn)
+    return [step.name for step in todo.run]
 
 
-def _run(conn: Connection, todo: Plan) -> list[str]:
+def run(conn: Connection, engine: str, todo: Sequence[Step]) -> None:
+    """Run these steps in the caller's transaction. Raises StoreError that names the step."""
     sql = queries.load("migrate")
     conn.execute(sql["create"])
-    if todo.engine == "timescale" and todo.run:
+    if engine == "timescale" and todo:
         conn.execute(sql["extension"])
-    for step in todo.run:
+    for step in todo:
         _step(conn, step)
-    if todo.engine == "plain":
-        _make_weeks(conn)
-    return [step.name for step in todo.run]
 
 
 def _step(conn: Connection, step: Step) -> None:
@@ -113,8 +115,8 @@ def _step(conn: Connection, step: Step) -> None:
 
 
 @contextmanager
-def _alone(conn: Connection, tell: Callable[[str], None], patience: float) -> Iterator[None]:
-    """Only one process migrates; the others come after it and find nothing to do."""
+def alone(conn: Connection, tell: Callable[[str], None] = lambda _: None, patience: float = 600.0) -> Iterator[None]:
+    """Only one process migrates or restores; the others come after it and find nothing to do."""
     sql, deadline, told = queries.load("migrate"), time.monotonic() + patience, False
     with translated():
         while conn.execute(sql["lock"], {"key": _LOCK}).fetchone() != (True,):
@@ -144,13 +146,13 @@ def engine(conn: Connection) -> str:
     """'timescale' or 'plain': the engine this database was made with. Raises StoreError where it was not made yet."""
     with translated():
         sound(conn)
-        kept = _kept_engine(_done(conn))
+        kept = _kept_engine(done(conn))
     if kept is None:
         raise StoreError("the database is empty: run `ioc migrate`")
     return kept
 
 
-def _done(conn: Connection) -> dict[str, str]:
+def done(conn: Connection) -> dict[str, str]:
     """Name -> digest of every step already run."""
     has_list = conn.execute(queries.load("migrate")["has_list"]).fetchone() == (True,)
     return dict(conn.execute(queries.load("migrate")["done"]).fetchall()) if has_list else {}

@@ -22,12 +22,12 @@ _REMEDIES = {
     "53100": "the database's disk is full: free room on its server, or keep less ([history] in city.toml; `ioc status`"
     " shows what takes the room); messages wait at the broker meanwhile",
     "53200": "the database server is out of memory: give it more, or lower its work_mem and max_connections",
-    "53300": "the database has no connection left: raise max_connections there, or end sessions nobody needs"
-    " (SELECT pid, usename, application_name, state FROM pg_stat_activity)",
+    "53300": "the database has no connection left: raise max_connections there, or end sessions that nobody needs"
+    " (pg_stat_activity lists them by application_name)",
     "25006": "the database takes no writes now: it is a standby, or default_transaction_read_only is on. Name every"
     " server in IOC_DATABASE_URL (postgresql://user@one:5432,two:5432/ioc), promote a standby, or allow writes",
-    "55P03": "a lock was not had in time: another session holds it (SELECT pid, pg_blocking_pids(pid), state, query"
-    " FROM pg_stat_activity WHERE wait_event_type = 'Lock' names it); end that one with pg_terminate_backend(pid)",
+    "55P03": "a lock was not had in time: another session holds it; pg_blocking_pids(pid) of the waiting row in"
+    " pg_stat_activity names that one, pg_terminate_backend(pid) ends it",
     "57014": "a query took too long and was given up: look in pg_stat_activity for what else the server does, and"
     " whether autovacuum and ANALYZE run",
     "25P03": "a transaction stood idle for too long and the server ended it: this process was paused, or its machine is"

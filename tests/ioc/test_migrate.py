@@ -126,7 +126,8 @@ def test_a_database_of_the_first_version_with_data_upgrades(empty_url, monkeypat
     with database.connect(empty_url, autocommit=True) as conn:
         assert migrate.migrate(conn)[-1] == "tables/005_lessons"
         series, now = add_series(conn), clock(conn)
-        store(conn, [(series, now, 7.0)])
+        conn.execute("INSERT INTO reading VALUES (%s, %s, 7)", (series, now))  # as that version's ingester did
+        conn.execute("INSERT INTO latest VALUES (%s, %s, 7, now())", (series, now))
         conn.execute("INSERT INTO rule (key, kind, name, settings, priority) VALUES ('r', 'threshold', '{}', '{}', 1)")
         conn.execute(
             "INSERT INTO alarm (rule_id, rule_version, target, priority, event_start, opened_at)"
