@@ -20,8 +20,9 @@ from alerts import jobs, learn, metrics, smtp
 from alerts.compose import Composer, Setting
 from alerts.evaluator import EVERY, Evaluator, aligned
 from alerts.mail import From
+from alerts.ways import ways
 from alerts.painter import Painter
-from alerts.sender import Sender
+from alerts.sender import Courier, Sender
 from ioc import watch
 from ioc.config import folder as folders
 from ioc.config.types import say
@@ -81,6 +82,7 @@ class Service:
         self._away = ""  # why there is no database, as told last: once is enough
         self._problems: dict[str, str] = {}  # by job; shown until the job goes well again
         self.painter = Painter()
+        self._ways = ways(folder.city.channels)  # changed ones are in force after a restart
 
     def run(self) -> None:
         while not self._stop.is_set():
@@ -118,7 +120,7 @@ class Service:
             while not self._stop.wait(2.0):
                 leader.beat(conn, NAME, epoch)
                 self._look(conn, ticker, composer)
-                self._say(conn, ticker)
+                self._say(conn, ticker, composer)
         finally:
             metrics.LEADER.set(0)
             scheduler.shutdown(wait=False)
@@ -138,10 +140,14 @@ class Service:
             ),
         }
         if self._settings.smtp_url:
-            sender = Sender(smtp.server(self._settings.smtp_url), self.folder.city.mail.sender, self._mark)
+            mail = self.folder.city.mail
+            server = smtp.server(self._settings.smtp_url)
+            sender = Sender(server, mail.sender, self._mark, verp=mail.bounce_tag)
             found["send"] = jobs.Turn(url, "send", jobs.sending(sender))
         else:
             log.warning("IOC_SMTP_URL is not set: mails are written and wait")
+        for key, way in self._ways.items():  # a turn each: one that hangs holds up no other
+            found[f"send {key}"] = jobs.Turn(url, f"send {key}", jobs.sending(Courier(way, self._mark)))
         return found
 
     def _metronome(self, ticker: jobs.Ticker, turns: dict[str, jobs.Turn]) -> BackgroundScheduler:
@@ -156,7 +162,8 @@ class Service:
         scheduler.add_job(ticker.run, "interval", id="tick", executor="tick", next_run_time=now, **grid)
         scheduler.add_job(self.painter.warm, id="warm", executor="warm")
         for name, turn in turns.items():
-            scheduler.add_job(turn.run, "interval", seconds=_TURNS_S[name], id=name, executor=name)
+            seconds = _TURNS_S[name.split()[0]]
+            scheduler.add_job(turn.run, "interval", seconds=seconds, id=name, executor=name)
         scheduler.start()
         return scheduler
 
@@ -189,10 +196,10 @@ class Service:
         ticker.adopt(self.folder)
         log.info("the changed city folder is in force")
 
-    def _say(self, conn: Connection, ticker: jobs.Ticker) -> None:
+    def _say(self, conn: Connection, ticker: jobs.Ticker, composer: Composer) -> None:
         """Health, and the row that screens watch: silence here is what tells them that nobody evaluates."""
         late = ticker.last is None or datetime.now(UTC) - ticker.last > LATE
-        why = "; ".join(self._problems.values())
+        why = "; ".join([*self._problems.values(), *composer.problems.values()])
         self._health.ready(ok=not late, why=why or ("no evaluation yet" if late else ""))
         self._health.beat()
         detail = {"why": why, "last_tick": ticker.last.isoformat() if ticker.last else None, "jobs": self._problems}
@@ -210,4 +217,5 @@ class Service:
         name = say(mail.sender_name, city.languages[0])
         basemap = self.folder.path / city.map.basemap if city.map.basemap else None
         return Setting(zone=city.tz, base_url=self._settings.base_url or mail.base_url,
-                       sender=From(mail.sender, name, mail.reply_to), basemap=basemap)  # fmt: skip
+                       sender=From(mail.sender, name, mail.reply_to), basemap=basemap, secret=self._settings.secret,
+                       ways=self._ways)  # fmt: skip

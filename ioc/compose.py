@@ -29,7 +29,7 @@ def sample_city() -> Path:
 def check_folder(path: Path, *, quiet: bool = False) -> int:
     """`ioc check`: print warnings and what the folder holds. Raises ConfigError with every fault."""
     found = folder.read(path)
-    parts = check.Parts(feed=_check_feed, rule=_check_rule, scene=_check_scene, units=_check_units)
+    parts = check.Parts(feed=_check_feed, rule=_check_rule, scene=_check_scene, units=_check_units, channel=_check_channel)
     everything = check.everything(found, parts, date.today())
     faults = [f for f in everything if not f.warning]
     for warning in (f for f in everything if f.warning and not quiet):
@@ -59,6 +59,13 @@ def _check_feed(key: str, city: CityFolder) -> list[Complaint]:
         faults = faults_of(feed.topics[:1], feed.http)  # the topic itself is checked with all the others
         found += [(tuple(place.split(".")), what, hint) for place, what, hint in faults if place != "topic"]
     return found
+
+
+def _check_channel(key: str, city: CityFolder) -> list[Complaint]:
+    """Whether the kind exists and accepts the channel's options, and whether its secrets can be read here."""
+    channel = city.city.channels[key]
+    found = _check_part("alerts.channels", "kind", channel.kind, channel.options, compiles=True)
+    return [(("channels", key, *place), what, hint) for place, what, hint in found]
 
 
 def _check_rule(key: str, city: CityFolder) -> list[Complaint]:

@@ -39,6 +39,7 @@ class Parts:
     rule: Callable[[str, CityFolder], list[Complaint]]
     scene: Callable[[str, CityFolder], list[Complaint]]
     units: Callable[[str, str], str]
+    channel: Callable[[str, CityFolder], list[Complaint]] = lambda *_: []
 
 
 def everything(found: Reading, parts: Parts, today: date) -> list[Fault]:
@@ -85,9 +86,10 @@ class _Names:
             "feed": {key for part, key in found.where if part == "feeds"},
             "sensor": set(city.sensors),
             "area": {a.key for a in city.areas},
+            "channel": set(city.city.channels),
             "level": {f"{pack}.{lv.key}" for pack, p in city.thresholds.items() for lv in p.level},
         }
-        parts = {"domain": "city", "level": "thresholds"}
+        parts = {"domain": "city", "level": "thresholds", "channel": "city"}
         self._unsure = {what for what in self._known if parts.get(what, f"{what}s") in found.broken}
         self._aliases = city.aliases
         self._discovers = any(f.discover and f.enabled for f in city.feeds.values())
@@ -115,6 +117,7 @@ class _Names:
 _DECLARED = {
     "domain": "declare it in city.toml as [domains.KEY]", "metric": "declare it in metrics.toml as [KEY]",
     "feed": "a feed is a file feeds/KEY.toml", "sensor": "declare it in sensors.geojson",
+    "channel": "declare it in city.toml as [channels.KEY]",
     "area": "declare it in areas.geojson", "level": "a level is written as pack.level of thresholds/*.toml",
 }  # fmt: skip
 
@@ -192,6 +195,8 @@ def _contacts(found: Reading, city: CityFolder, names: _Names) -> Iterator[Fault
         yield from names.all_missing("domain", contact.domains, ("contacts", key, ("domains",)))
         yield from names.all_missing("area", contact.areas, ("contacts", key, ("areas",)))
         yield from _zone(found, contact.zone, ("contacts", key, ("zone",)))
+        for number, way in enumerate(contact.channels):
+            yield from names.missing("channel", way.by, ("contacts", key, ("channels", number, "by")))
     if city.rules and not city.contacts and "contacts" not in found.broken:
         what = "nobody gets the alarm mails"
         yield Fault("contacts.toml", "", what, "add a [[contact]] with key, name and email", warning=True)
@@ -219,6 +224,7 @@ def _asked(found: Reading, city: CityFolder, parts: Parts) -> Iterator[Fault]:
     asked = [("feeds", key, parts.feed(key, city)) for key in city.feeds]
     asked += [("rules", key, parts.rule(key, city)) for key in city.rules]
     asked += [("scenes", key, parts.scene(key, city)) for key in city.scenes]
+    asked += [("city", "", parts.channel(key, city)) for key in city.city.channels]
     for part, key, complaints in asked:
         for place, what, hint in complaints:
             yield found.fault(part, key, place, what, hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ByteSize, Field, field_validator
@@ -66,7 +66,15 @@ class MailSettings(Model):
     sender: str = "ioc@localhost"
     sender_name: Text = {"": "IOC"}
     reply_to: str | None = None
+    bounce_tag: bool = False  # bounces go to user+<mail's id>@ the sender's domain: where that mailbox takes such
     base_url: str = "http://127.0.0.1:8050"  # what links in mails start with; IOC_BASE_URL overrides
+
+
+class ChannelSettings(Model):
+    """A way out beside mail: `kind` is a file in alerts/channels, `options` its own. Secrets are written env:NAME."""
+
+    kind: str
+    options: dict[str, Any] = {}
 
 
 class City(Model):
@@ -79,6 +87,7 @@ class City(Model):
     domains: dict[str, Domain] = {}
     history: History = History()
     mail: MailSettings = MailSettings()
+    channels: dict[Key, ChannelSettings] = {}
     walls: Walls = Walls()
 
     @field_validator("zone")
