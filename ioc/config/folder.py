@@ -68,7 +68,7 @@ def load(path: Path) -> CityFolder:
     from ioc.config import check
 
     found = read(path)
-    faults = found.faults + [f for f in check.references(found) if not f.warning]
+    faults = [f for f in [*found.faults, *check.references(found)] if not f.warning]
     if faults or found.folder is None:
         raise ConfigError(faults)
     return found.folder
@@ -119,9 +119,10 @@ def read(path: Path) -> Reading:
         "duty": _duty(found, path / "duty.toml"),
         "maintenance": _tables(found, "maintenance", "window", [path / "maintenance.toml"], Windows),
     }
-    before = len(found.faults)
-    sensors, parts["areas"] = read_sensors(path, found.faults), read_areas(path, found.faults)
-    found.broken |= {"sensors", "areas"} if len(found.faults) > before else set()
+    places: list[Fault] = []
+    sensors, parts["areas"] = read_sensors(path, places), read_areas(path, places)
+    found.broken |= {"sensors", "areas"} if any(not f.warning for f in places) else set()
+    found.faults += places
     parts["sensors"] = _unique_sensors(found, sensors)
     if city is not None:
         found.folder = CityFolder(path=path, digest=digest(path), city=city, **parts)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
-from itertools import combinations
+from itertools import pairwise
+from math import cos, radians
 from typing import TYPE_CHECKING, Any
 
 from ioc.errors import Fault
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 10  # of the same kind of slip
 _OVERLAP = 0.01  # share of the smaller area; neighbours drawn by hand overlap by less
+_SLIVER = 1e-4  # km²: what rounding of coordinates makes is less
 
 
 def faults(found: Reading, city: CityFolder) -> Iterator[Fault]:
@@ -45,40 +47,80 @@ def _view(found: Reading, city: CityFolder) -> Iterator[Fault]:
 
 
 def _areas(city: CityFolder) -> Iterator[Fault]:
+    """The polygons themselves are sound: what was not was repaired or refused when it was read."""
     if not city.areas:
         return
     from shapely.geometry import shape
-    from shapely.validation import explain_validity
 
-    sound: list[tuple[Area, Any]] = []
     for area in city.areas:
         if area.valid_from and area.valid_to and area.valid_from >= area.valid_to:
             yield Fault("areas", area.key, f"valid_from {area.valid_from} is not before valid_to {area.valid_to}")
-        polygon = shape(area.geometry)
-        if polygon.geom_type not in ("Polygon", "MultiPolygon"):
-            yield Fault("areas", area.key, f"is a {polygon.geom_type}, not a polygon")
-        elif not polygon.is_valid:
-            yield Fault("areas", area.key, f"the polygon is not sound: {explain_validity(polygon)}", "mend it in QGIS")
-        else:
-            sound.append((area, polygon))
-    yield from _pairs(sound)
+    drawn = [(area, shape(area.geometry)) for area in city.areas]
+    yield from _elsewhere(city, drawn)
+    yield from _versions(city)
+    yield from _overlaps(drawn)
 
 
-def _pairs(areas: list[tuple[Area, Any]]) -> Iterator[Fault]:
-    """One key twice at a time is a fault; two areas of a kind on the same ground are a warning."""
+def _elsewhere(city: CityFolder, drawn: list[tuple[Area, Any]]) -> Iterator[Fault]:
+    """Degrees that are swapped are still degrees: only the map's bounds tell."""
+    if city.city.map.bounds is None:
+        return
+    from shapely import box
+
+    here, turned = box(*city.city.map.bounds), box(*[city.city.map.bounds[n] for n in (1, 0, 3, 2)])
+    outside = [(area, polygon) for area, polygon in drawn if not polygon.intersects(here)]
+    for area, polygon in outside[:_SHOWN]:
+        hint = "lat and lon are swapped" if polygon.intersects(turned) else "correct it, or widen map.bounds"
+        yield Fault("areas", area.key, "is outside the map's bounds", hint, warning=True)
+    if len(outside) > _SHOWN:
+        yield Fault("areas", "", f"{len(outside) - _SHOWN} more areas are outside the map's bounds", warning=True)
+
+
+def _versions(city: CityFolder) -> Iterator[Fault]:
+    """One area at two times: never both at once, and a pause is said."""
+    by_key: dict[str, list[Area]] = {}
+    for area in city.areas:
+        by_key.setdefault(area.key, []).append(area)
+    for key, versions in by_key.items():
+        ordered = sorted(versions, key=lambda a: a.valid_from or date.min)
+        for one, two in pairwise(ordered):
+            if one.kind != two.kind:
+                yield Fault("areas", key, f"is a {one.kind} and a {two.kind}", "give each kind its own keys")
+            elif _same_time(one, two):
+                yield Fault("areas", key, "stands twice for the same days", "set valid_from and valid_to")
+            elif one.valid_to and two.valid_from and one.valid_to < two.valid_from:
+                what = f"is on no map from {one.valid_to} to {two.valid_from}"
+                yield Fault("areas", key, what, "valid_to is the first day that it is not valid any more", warning=True)
+
+
+def _overlaps(drawn: list[tuple[Area, Any]]) -> Iterator[Fault]:
+    """Areas of a kind on the same ground at the same time; slivers along borders are counted, not listed."""
     from shapely import STRtree
 
-    for (one, _), (two, _) in combinations(areas, 2):
-        if one.key == two.key and _same_time(one, two):
-            yield Fault("areas", one.key, "stands twice for the same days", "set valid_from and valid_to")
-    tree = STRtree([polygon for _, polygon in areas])
-    for first, second in sorted(map(tuple, tree.query([p for _, p in areas], predicate="intersects").T.tolist())):
-        (one, a), (two, b) = areas[first], areas[second]
-        if first < second and one.key != two.key and one.kind == two.kind and _same_time(one, two):
-            share = a.intersection(b).area / min(a.area, b.area)
-            if share > _OVERLAP:
-                what = f"overlaps {two.key!r} by {share:.0%} of the smaller one"
-                yield Fault("areas", one.key, what, "a sensor there counts for the first of them", warning=True)
+    tree, slivers, ground = STRtree([polygon for _, polygon in drawn]), 0, 0.0
+    for first, second in sorted(map(tuple, tree.query([p for _, p in drawn], predicate="intersects").T.tolist())):
+        (one, a), (two, b) = drawn[first], drawn[second]
+        if not (first < second and one.key != two.key and one.kind == two.kind and _same_time(one, two)):
+            continue
+        common = a.intersection(b)
+        size, share = _km2(common), common.area / (min(a.area, b.area) or 1)
+        if share > _OVERLAP:
+            what = f"overlaps {two.key!r} by {_size(size)}, {share:.0%} of the smaller one"
+            yield Fault("areas", one.key, what, "a sensor there counts for the smaller one", warning=True)
+        elif size > _SLIVER:
+            slivers, ground = slivers + 1, ground + size
+    if slivers:
+        what = f"{slivers} pairs overlap a little along their borders, {_size(ground)} together"
+        yield Fault("areas", "", what, "a sensor there counts for the smaller one", warning=True)
+
+
+def _km2(shape: Any) -> float:
+    """Size on the ground of something the size of a city."""
+    return float(shape.area * 111.32**2 * cos(radians(shape.centroid.y))) if shape.area else 0.0
+
+
+def _size(km2: float) -> str:
+    return f"{km2:.3g} km²" if km2 >= 0.1 else f"{km2 * 1e6:.3g} m²"
 
 
 def _same_time(one: Area, two: Area) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ioc.city import AreaIndex
     from ioc.config.folder import CityFolder
+    from ioc.config.places import Area
     from ioc.store.database import Connection
 
 PRIORITIES = {"critical": 1, "high": 2, "medium": 3, "low": 4}
@@ -129,8 +130,18 @@ def _metrics(folder: CityFolder) -> list[dict[str, Any]]:
 
 
 def _areas(folder: CityFolder) -> list[dict[str, Any]]:
-    """The first of two rows for the same key and day wins, as in AreaIndex."""
-    return _first((a.key, a.valid_from, a.model_dump(mode="python")) for a in folder.areas)
+    """One row a version; what is too heavy for screens gets a lighter drawing."""
+    from ioc.geo.drawing import drawings
+
+    maps: dict[tuple[str, date | None], list[Area]] = {}
+    for area in folder.areas:
+        maps.setdefault((area.kind, area.valid_from), []).append(area)
+    light = drawings({name: [a.geometry for a in areas] for name, areas in maps.items()})
+    return _first(
+        (a.key, a.valid_from, {**a.model_dump(mode="python"), "drawing": drawing})
+        for name, areas in maps.items()
+        for a, drawing in zip(areas, light[name], strict=True)
+    )
 
 
 def _first(rows: Iterable[tuple[str, date | None, dict[str, Any]]]) -> list[dict[str, Any]]:

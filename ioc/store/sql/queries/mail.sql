@@ -61,4 +61,4 @@ ORDER BY (coalesce(p.lat, e.lat) - %(lat)s) ^ 2 + (coalesce(p.lon, e.lon) - %(lo
 
 -- areas --
 -- Outlines of the areas valid today.
-SELECT key, name, geometry FROM area WHERE valid_from <= current_date AND current_date < valid_to AND kind = 'ward';
+SELECT key, name, coalesce(drawing, geometry) AS geometry FROM area WHERE valid_from <= current_date AND current_date < valid_to AND kind = 'ward';

@@ -54,19 +54,23 @@ WHERE (m.name, m.unit, m.decimals, m.domain, m.kind, m.low, m.high, m.settings) 
 
 -- area_add --
 -- One row for each time an area was valid.
-INSERT INTO area (key, name, kind, valid_from, valid_to, geometry)
-SELECT r.key, r.name, r.kind, coalesce(r.valid_from, '-infinity'), coalesce(r.valid_to, 'infinity'), r.geometry
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (key text, name jsonb, kind text, valid_from date, valid_to date, geometry jsonb)
+INSERT INTO area (key, name, kind, valid_from, valid_to, geometry, drawing)
+SELECT r.key, r.name, r.kind, coalesce(r.valid_from, '-infinity'), coalesce(r.valid_to, 'infinity'), r.geometry,
+    nullif(r.drawing, 'null')
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (key text, name jsonb, kind text, valid_from date, valid_to date, geometry jsonb,
+    drawing jsonb)
 WHERE NOT EXISTS (SELECT 1 FROM area a WHERE a.key = r.key AND a.valid_from = coalesce(r.valid_from, '-infinity'))
 ON CONFLICT DO NOTHING;
 
 -- area_set --
 -- Names, kinds, ends and shapes as the folder has them now.
-UPDATE area a SET name = r.name, kind = r.kind, valid_to = coalesce(r.valid_to, 'infinity'), geometry = r.geometry
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (key text, name jsonb, kind text, valid_from date, valid_to date, geometry jsonb)
+UPDATE area a SET name = r.name, kind = r.kind, valid_to = coalesce(r.valid_to, 'infinity'), geometry = r.geometry,
+    drawing = nullif(r.drawing, 'null')
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (key text, name jsonb, kind text, valid_from date, valid_to date, geometry jsonb,
+    drawing jsonb)
 WHERE a.key = r.key AND a.valid_from = coalesce(r.valid_from, '-infinity')
-  AND (a.name, a.kind, a.valid_to, a.geometry)
-      IS DISTINCT FROM (r.name, r.kind, coalesce(r.valid_to, 'infinity'), r.geometry);
+  AND (a.name, a.kind, a.valid_to, a.geometry, a.drawing)
+      IS DISTINCT FROM (r.name, r.kind, coalesce(r.valid_to, 'infinity'), r.geometry, nullif(r.drawing, 'null'));
 
 -- area_gone --
 -- An area that vanished from the folder ends today, so that history can still name it.

@@ -71,7 +71,7 @@ ORDER BY a.condition = 'false', a.suppression <> 'none', a.priority, a.opened_at
 
 -- areas --
 -- Areas valid today.
-SELECT key, name, kind, geometry FROM area WHERE valid_from <= current_date AND current_date < valid_to ORDER BY id;
+SELECT key, name, kind, coalesce(drawing, geometry) AS geometry FROM area WHERE valid_from <= current_date AND current_date < valid_to ORDER BY id;
 
 -- events --
 -- Events that are not closed and have a place or an area, the newest first; the year bounds what nobody ever closes.
