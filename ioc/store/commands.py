@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ioc.store import alarm_commands, roster_commands
+
 TO_DO = 3  # exit code of `ioc migrate --check` where something would be run; 1 is a failure
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ def register(commands: Any) -> None:
     status.add_argument("--json", action="store_true", help="one JSON object instead of the screen")
     status.add_argument("--data", type=Path, metavar="DIR", help="data folder of `ioc up`, where there are several")
     status.set_defaults(handler=_status)
+    alarm_commands.register(commands)
+    roster_commands.register(commands)
 
 
 def _migrate(args: argparse.Namespace, settings: Settings) -> int:

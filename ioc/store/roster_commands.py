@@ -1,0 +1,136 @@
+"""`ioc roster`: who is on duty now, who comes next, when nobody is; and somebody stands in for somebody."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from ioc import duty
+from ioc.config.duty_check import holidays
+from ioc.config.types import parse_duration, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ioc.config.duty import Roster
+    from ioc.config.folder import CityFolder
+    from ioc.settings import Settings
+
+
+def register(commands: Any) -> None:
+    roster = commands.add_parser("roster", help="who is on duty, and when nobody is; let somebody stand in")
+    roster.add_argument("folder", type=Path, metavar="CITY", help="city folder")
+    roster.add_argument("--at", type=moment, metavar="TIME", help="who is on duty then (now); city's time unless said")
+    roster.add_argument("--days", type=int, default=7, metavar="N", help="how many days ahead (7)")
+    roster.add_argument("--replace", nargs=2, metavar=("ROSTER", "CONTACT"), help="CONTACT stands in on ROSTER")
+    roster.add_argument("--instead-of", metavar="CONTACT", help="for this one only, else for whoever is on duty")
+    roster.add_argument("--for", dest="length", type=duration, default="1d", metavar="TIME", help="how long (1d)")
+    roster.add_argument("--reason", default="", metavar="TEXT", help="why")
+    roster.add_argument("--by", default=None, metavar="NAME", help="who arranges it (your login)")
+    roster.set_defaults(handler=_command)
+
+
+def _command(args: argparse.Namespace, settings: Settings) -> int:
+    from ioc.config import folder as folders
+
+    folder = folders.load(args.folder)
+    zone = folder.city.tz
+    at = local(args.at, zone)
+    if args.replace:
+        return _stand_in(args, settings, at)
+    standing_in = overrides(settings.database_url) if settings.database_url else {}
+    print("\n".join(lines(folder, at, timedelta(days=args.days), standing_in)))
+    return 0
+
+
+def _stand_in(args: argparse.Namespace, settings: Settings, at: datetime) -> int:
+    from ioc.store import database, duty
+
+    settings.require("database_url")
+    roster, person = args.replace
+    with database.connect(settings.database_url, name="ioc roster", autocommit=True) as conn:
+        number = duty.stand_in(conn, roster, person, at, at + args.length, by=args.by or login(), reason=args.reason,
+                               instead_of=args.instead_of)  # fmt: skip
+    print(f"replacement {number}: {person} on {roster} from {at:%Y-%m-%d %H:%M} UTC for {args.length}")
+    return 0
+
+
+def overrides(database_url: str) -> dict[str, list[duty.Override]]:
+    """Who stands in for whom, by roster, as arranged in the store. Raises StoreAway."""
+    from ioc.store import database
+    from ioc.store import duty as store
+
+    found: dict[str, list[duty.Override]] = {}
+    with database.connect(database_url, name="ioc roster", autocommit=True) as conn:
+        for row in store.stand_ins(conn):
+            one = duty.Override(row["starts"], row["ends"], row["person"], row["instead_of"])
+            found.setdefault(row["roster"], []).append(one)
+    return found
+
+
+def lines(
+    folder: CityFolder, at: datetime, ahead: timedelta, stand_ins: Mapping[str, Sequence[duty.Override]]
+) -> Iterator[str]:
+    """All rosters from `at` on, in the city's time, then the chains. at: UTC."""
+    if not folder.duty.roster:
+        yield "no rosters: declare them in duty.toml as [[roster]]"
+    for roster in folder.duty.roster:
+        yield from _roster(folder, roster, at, ahead, stand_ins.get(roster.key, ()))
+    for chain in folder.duty.chain:
+        steps = [f"{', '.join(s.notify)}" + (f" after {s.after}" if s.after else "") for s in chain.step]
+        yield f"chain {chain.key}: " + "  then  ".join(steps)
+
+
+def _roster(
+    folder: CityFolder, roster: Roster, at: datetime, ahead: timedelta, stand_ins: Sequence[duty.Override]
+) -> Iterator[str]:
+    zone, end = ZoneInfo(roster.zone) if roster.zone else folder.city.tz, at + ahead
+    spans = duty.schedule(roster, at, end, zone, holidays(folder), stand_ins)
+    now = [s for s in spans if s.starts <= at < s.ends]
+    yield f"{roster.key}  {say(roster.name, folder.city.languages[0])}  ({zone.key})"
+    who = ", ".join(_name(folder, s.person) for s in now)
+    yield f"  on duty at {at.astimezone(zone):%Y-%m-%d %H:%M}: {who or 'NOBODY'}"
+    rows = [
+        (s.starts, s.ends, _name(folder, s.person) + (" (stands in)" if s.via == "override" else "")) for s in spans
+    ]
+    rows += [(g.starts, g.ends, "NOBODY") for g in duty.gaps(spans, at, end)]
+    for starts, ends, person in sorted(rows):
+        yield f"    {starts.astimezone(zone):%a %Y-%m-%d %H:%M} – {ends.astimezone(zone):%a %Y-%m-%d %H:%M}  {person}"
+
+
+def _name(folder: CityFolder, key: str) -> str:
+    return folder.contacts[key].name if key in folder.contacts else key
+
+
+def local(moment: datetime | None, zone: ZoneInfo) -> datetime:
+    """A time as typed, in UTC; now where none was."""
+    if moment is None:
+        return datetime.now(UTC)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def moment(text: str) -> datetime:
+    """A time on the command line, with or without an offset."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: write 2026-03-09T08:00") from None
+
+
+def duration(text: str) -> timedelta:
+    """90s, 5min, 2h or 14d on the command line."""
+    try:
+        found: timedelta = parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return found
+
+
+def login() -> str:
+    """Who sits here."""
+    import getpass
+
+    return getpass.getuser()
