@@ -50,7 +50,7 @@ class Case:
     """A target to judge. condition, held, used: of its alarm; None, 0 and None without one.
 
     ranks: the levels' priorities, () where the rule has one level. after: points at or before it were judged already.
-    late: since when samples came late; recorded: when it was true, as the alarms say.
+    stale: nothing was heard lately. late: since when samples came late; recorded: when it was true, as the alarms say.
     """
 
     rule_id: int
@@ -63,6 +63,7 @@ class Case:
     used: Micros | None = None
     until: Micros = 0
     late: Micros | None = None
+    stale: bool = False
     recorded: Sequence[Span] = ()
     ids: dict[str, int | str | None] = field(default_factory=dict)
 
@@ -145,7 +146,7 @@ def verdicts(case: Case, points: Sequence[Point], tick: Tick) -> Iterator[Verdic
         used = max(micros(verdict.time), used or 0)
         yield verdict
     last = points[-1][1] if points else None
-    if not isinstance(last, (int, float)) and case.active:
+    if (points or case.stale) and not isinstance(last, (int, float)) and case.active:
         yield _unknown(case, last, tick)
         return
     if case.condition in ("nodata", "error") and known:

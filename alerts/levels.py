@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import inf, nextafter
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
@@ -229,3 +230,41 @@ def to_metric(unit: str | None, metrics: list[str], known: Known) -> Conversion:
         return conversion(unit, units.pop())
     except UnitError as error:
         raise ValueError(str(error)) from None
+
+
+def one_side(above: Ref | None, below: Ref | None) -> None:
+    """Raises ValueError unless exactly one is given."""
+    if (above is None) == (below is None):
+        raise ValueError("give either above or below")
+
+
+def side(above: Ref | None, below: Ref | None) -> tuple[float, int]:
+    """(level, direction) of levels that are numbers by now, see `resolved`."""
+    return (float(above), 1) if above is not None else (float(below or 0.0), -1)
+
+
+def number(ref: Ref, rule: Rule, unit: str | None, known: Known) -> float:
+    """The one number it is, in the metric's unit. Raises ValueError where it differs from station to station."""
+    if isinstance(ref, float):
+        if not rule.scope.metrics and not rule.scope.sensors:
+            raise ValueError("a level that is a number needs scope.metrics (or scope.sensors): a number of what?")
+        return to_metric(unit, rule.scope.metrics, known)(ref)
+    if ref.startswith(OWN):
+        raise ValueError(f"{ref}: only the kind `threshold` takes levels from a sensor's properties")
+    found = [v for v in _levels(ref, known) if not rule.scope.metrics or v.metric in rule.scope.metrics]
+    values = {v.value for v in found}
+    if len(values) != 1 or any(v.sensors for v in found):
+        raise ValueError(f"{ref} differs from station to station or day to day: only the kind `threshold` follows that")
+    return values.pop()
+
+
+def resolved(rule: Rule, options: Any, known: Known, *names: str) -> Any:
+    """The options with these levels as numbers in the metric's unit. Raises ValueError."""
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    numbers = {name: number(ref, rule, options.unit, known) for name, ref in given.items()}
+    return options.model_copy(update={**numbers, "unit": None})
+
+
+def at_least(value: float) -> float:
+    """A level that is reached, not passed: raised strictly beyond the number just before it."""
+    return nextafter(value, -inf)

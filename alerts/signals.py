@@ -195,6 +195,7 @@ def _case(
         rule_id=target.watched.id, target=target.key, levels=_levels(target), delays=target.delays,
         ranks=ranks(target.watched, told), condition=condition, held=held, used=used, until=target.until,
         late=_late(target, tick), recorded=recorded, ids=_ids(target),
+        stale=not any(fact.fresh for fact in target.facts.values()),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from ioc.store import rules as store
 from ioc.store.database import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
     from zoneinfo import ZoneInfo
 
@@ -41,17 +41,20 @@ def in_force(
     found = {}
     for rule_id, rule in parsed.items():
         try:
-            found[rule_id] = _watched(rule_id, rule, known)
+            found[rule_id] = watch(rule_id, rule, known)
         except (ValidationError, LookupError, ValueError) as error:
             wrong[rule_id] = _said(error)
     return found, wrong
 
 
-def _watched(rule_id: int, rule: Rule, known: Known) -> Watched:
-    """Raises ValidationError, LookupError, ValueError with what is wrong with the rule."""
+def watch(rule_id: int, rule: Rule, known: Known) -> Watched:
+    """The rule as its kind sees it. Raises ValidationError, LookupError, ValueError with what is wrong with it."""
     module = plugins.load(KINDS, rule.kind)
     options = module.Options.model_validate(rule.options)
-    return Watched(rule_id, rule, options, tuple(module.specs(rule, options, known)))
+    specs = tuple(module.specs(rule, options, known))
+    if hasattr(module, "resolve"):
+        options = module.resolve(rule, options, known)
+    return Watched(rule_id, rule, options, specs)
 
 
 def _said(error: Exception) -> str:
@@ -67,9 +70,8 @@ def rebuild(
 
     What is wrong with rules, and that they watch nothing or too much, is told to their owners by rule_health.
     """
-    rows = [_row(w, spec, place) for w in rules.values() for place, spec in enumerate(w.specs)]
     with transaction(conn):
-        changed, huge = store.set_targets(conn, rows, after=after)
+        changed, huge = store.set_targets(conn, rows(rules.values()), after=after)
         if after == 0 or changed:
             warnings = dict.fromkeys(rules, "") | dict(wrong or {}) | {i: _huge(*n) for i, n in huge.items()}
             store.say_targets(conn, warnings, {i for i, w in rules.items() if any(s.per != "series" for s in w.specs)})
@@ -78,6 +80,11 @@ def rebuild(
 
 def _huge(count: int, most: int) -> str:
     return f"watches nothing: its scope has {count} series, at most {most} are allowed; narrow it by feed, area or tag"
+
+
+def rows(rules: Iterable[Watched]) -> list[dict[str, Any]]:
+    """What they watch and at which levels, as SQL takes it: one row a spec."""
+    return [_row(watched, spec, place) for watched in rules for place, spec in enumerate(watched.specs)]
 
 
 def _row(watched: Watched, spec: Spec, place: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A kind has
 - `Options`: the model of the rule's `options`; an unknown key is a fault.
 - `specs(rule, options, known) -> list[Spec]`: what it watches and its levels; the rule's scope is applied for it.
   Raises ValueError with what is wrong, for `ioc check`. A kind that watches no series returns none.
+- `resolve(rule, options, known) -> Options`, where options hold what must be looked up first: levels of a pack, units.
 - `window(options) -> timedelta`: how far back a judgement looks from its own time, so that `ioc check` can hold it
   against the city's retention. Delays come on top.
 
@@ -17,7 +18,8 @@ and one of the two
   It returns only what differs from the alarms that are open, so an ordinary tick returns next to nothing.
   `AFTER_OTHERS = True` where it looks at the alarms of other kinds.
 
-A kind may limit its cost: `MOST` is the largest target set of one rule (targets.MOST where absent).
+A kind may limit its cost: `MOST` is the largest target set of one rule (targets.MOST where absent). A signal kind gets
+no series whose data quality is in doubt, unless it says `TAKES_DOUBTFUL = True`.
 """
 
 from __future__ import annotations

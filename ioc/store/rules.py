@@ -231,9 +231,9 @@ def ingest_started(conn: Connection) -> tuple[datetime | None, datetime | None]:
     return row[0], row[1]
 
 
-def faulty(conn: Connection) -> list[dict[str, Any]]:
-    """rule_id, series_id, since, active, value."""
-    return _rows(conn, "faulty")
+def faulty(conn: Connection, faults: dict[int, list[str]]) -> list[dict[str, Any]]:
+    """rule_id, series_id, since, active, value. faults: which count, by rule."""
+    return _rows(conn, "faulty", rules=orjson.dumps({str(i): f for i, f in faults.items()}).decode())
 
 
 def open_events(conn: Connection, at: datetime, wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from alerts import learn
+from alerts.timeline import letters, past, steps
 from ioc.config.thresholds import ThresholdPack
 from ioc.config.types import parse_duration
 from ioc.store import alarms
-from tests.alerts import city
-from tests.alerts.notation import letters, steps
+from tests.alerts import city, surroundings
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.toml"))
 
@@ -27,46 +28,55 @@ def test_case(file, conn):
         assert got.changes == case["changes"], case["about"]
     if "told" in case:
         assert got.told == case["told"], case["about"]
+    if "priorities" in case:
+        assert " ".join(got.priorities) == case["priorities"], case["about"]
+    for step, said in case.get("health", {}).items():
+        assert got.health[int(step)] == said, case["about"]
     if "alarms" in case:
         assert got.rows == case["alarms"], case["about"]
 
 
 class Played:
     def __init__(self):
-        self.isa, self.changes, self.told, self.rows = {}, [], [], []
+        self.isa, self.changes, self.told, self.rows, self.priorities, self.health = {}, [], [], [], [], []
 
 
 def play(conn, case):
     """Run the case step by step; one tick a step unless the evaluator is down then."""
     every = parse_duration(case.get("every", "1min"))
     cadence = case.get("cadence", f"{every.total_seconds():g} s")
-    series = {
-        name: city.add_series(conn, name, feed=case.get("feeds", {}).get(name, "gauges"), cadence=cadence)
-        for name in case["series"]
-    }
-    samples = {name: steps(row) for name, row in case["series"].items()}
+    series = surroundings.series(conn, case, cadence)
+    samples = {name: steps(row) for name, row in case.get("series", {}).items()}
+    moving = surroundings.tracks(case)
     city.add_contact(conn)
     for rule in case.get("rules", [case.get("rule")]):
         city.add_rule(conn, **rule)
+    for day in case.get("holidays", []):
+        conn.execute("INSERT INTO holiday VALUES (%s, '{}')", (day,))
+    for name, row in case.get("past", {}).items():
+        city.add_past(conn, series[name], past(row, city.START, city.ZONE, case.get("past_days", 35)))
     packs = {k: ThresholdPack.model_validate(v) for k, v in case.get("packs", {}).items()}
     engine = city.evaluator(conn, city.START, packs, settled=case.get("settled", True))
     out, down = Played(), [tuple(map(parse_duration, span)) for span in case.get("down", [])]
-    for n in range(max(map(len, samples.values()))):
+    for n in range(surroundings.steps_of(case, samples, every)):
         offset = n * every
         now = city.START + offset
         for name, row in samples.items():
             if n < len(row) and row[n][0] is not None:
                 city.add_reading(conn, series[name], now + row[n][1], row[n][0], now)
+        surroundings.step(conn, case, moving, n, offset, now)
         for burst in (b for b in case.get("burst", []) if parse_duration(b["at"]) == offset):
             for when, value in burst["samples"]:
                 city.add_reading(conn, series[burst["series"]], city.START + parse_duration(when), float(value), now)
         for action in (a for a in case.get("do", []) if parse_duration(a["at"]) == offset):
             engine = act(conn, action, engine, now, packs)
         if not any(start <= offset < end for start, end in down):
+            learn.turn(conn, engine.rules.values(), city.ZONE, now, budget=60)
             engine.tick(conn, now)
         elif any(start == offset for start, _ in down):
             engine = city.evaluator(conn, now, packs, settled=case.get("settled", True))
         letter(conn, series, out, n)
+        out.health.append(surroundings.health(conn))
     read(conn, out)
     return out
 
@@ -107,17 +117,32 @@ def find(conn, name):
 
 def letter(conn, series, out, n):
     """One ISA letter a target: of its open alarm, `-` where there is none; feeds as `feed:KEY`."""
-    found = {row["sensor"] or f"feed:{row['feed']}": row["isa"] for row in alarms.open_alarms(conn)}
-    for name in set(series) | set(found) | set(out.isa):
+    rows = alarms.open_alarms(conn)
+    found = {_name(conn, row): row["isa"] for row in rows}
+    out.priorities.append(("critical", "high", "medium", "low")[min(r["priority"] for r in rows) - 1] if rows else "-")
+    for name in {s.partition("/")[0] for s in series} | set(found) | set(out.isa):
         out.isa.setdefault(name, ["-"] * n).append(found.get(name, "-"))
+
+
+def _name(conn, row):
+    """The sensor where the target is one, else what the target is: feed:KEY, area:KEY, rule:KEY, event:KEY."""
+    if row["sensor"] and row["target"].partition(":")[0] in ("series", "sensor"):
+        return row["sensor"]
+    return f"feed:{row['feed']}" if row["target"].startswith("feed:") else surroundings.name_of(conn, row["target"])
+
+
+_TARGET = """CASE split_part(a.target, ':', 1) WHEN 'feed' THEN 'feed:' || f.key
+    WHEN 'rule' THEN 'rule:' || (SELECT key FROM rule WHERE 'rule:' || id = a.target)
+    WHEN 'event' THEN 'event:' || (SELECT key FROM event WHERE 'event:' || id = a.target)
+    WHEN 'series' THEN s.key WHEN 'sensor' THEN s.key ELSE a.target END"""
 
 
 def read(conn, out):
     def minutes(when):
         return f"{(when - city.START) / timedelta(minutes=1):g}"
 
-    rows = conn.execute("""
-        SELECT c.kind, coalesce(s.key, 'feed:' || f.key), c.at, c.event_time, c.value, c.actor, c.note FROM alarm_change c
+    rows = conn.execute(f"""
+        SELECT c.kind, {_TARGET}, c.at, c.event_time, c.value, c.actor, c.note FROM alarm_change c
         JOIN alarm a ON a.id = c.alarm_id LEFT JOIN sensor s ON s.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id
         ORDER BY c.id""").fetchall()
     for kind, name, at, event, value, actor, note in rows:
@@ -127,15 +152,15 @@ def read(conn, out):
         out.changes.append(f"{when} {name} {kind}{shown}{seen}" + (f": {note}" if note and kind == "closed" else ""))
     out.told = [
         f"{reason} {name}"
-        for reason, name in conn.execute("""
-        SELECT i.reason, coalesce(s.key, 'feed:' || f.key) FROM intent i JOIN alarm a ON a.id = i.alarm_id
+        for reason, name in conn.execute(f"""
+        SELECT i.reason, {_TARGET} FROM intent i JOIN alarm a ON a.id = i.alarm_id
         LEFT JOIN sensor s ON s.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id
         WHERE i.state <> 'dropped' ORDER BY 2, i.id""")
     ]
     out.rows = [
         f"{s} {minutes(a)}..{'' if b is None else minutes(b)} peak {'-' if p is None else f'{p:g}'}"
         + (" late" if late else "")
-        for s, a, b, p, late in conn.execute("""
-        SELECT coalesce(s.key, 'feed:' || f.key), a.event_start, a.event_end, a.peak, a.detected_late FROM alarm a
+        for s, a, b, p, late in conn.execute(f"""
+        SELECT {_TARGET}, a.event_start, a.event_end, a.peak, a.detected_late FROM alarm a
         LEFT JOIN sensor s ON s.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id ORDER BY a.id""")
     ]

@@ -21,7 +21,7 @@ def test_every_kind_keeps_the_contract(kind, conn):
     module = plugins.load(targets.KINDS, kind)
     assert module.Options.model_config["extra"] == "forbid"
     assert module.__doc__
-    assert isinstance(module.window(module.Options.model_construct()), timedelta) or module.window
+    assert callable(module.window)
     assert hasattr(module, "signal") or module.evaluate(conn, city.evaluator(conn)._tick(conn, city.START)) == []
 
 

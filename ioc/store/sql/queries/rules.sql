@@ -375,14 +375,13 @@ SELECT max(started_at) AS started, max(beat_at) AS beat FROM process WHERE start
 
 -- faulty --
 -- Series with a standing fault of data quality that a rule counts, where the alarm says something else.
-WITH fault AS (
+WITH asked AS (SELECT key::int AS rule_id, value AS faults FROM jsonb_each(%(rules)s::jsonb)),
+fault AS (
     SELECT t.rule_id, t.series_id, min(q.since) AS since, max(q.last) AS last
-    FROM rule_target t JOIN rule r ON r.id = t.rule_id AND r.enabled AND r.kind = 'stuck'
-    JOIN quality q ON q.series_id = t.series_id AND q.active
-        AND coalesce(r.settings->'options'->'faults', '["stuck"]') ? q.kind
+    FROM asked JOIN rule_target t ON t.rule_id = asked.rule_id
+    JOIN quality q ON q.series_id = t.series_id AND q.active AND asked.faults ? q.kind
     GROUP BY t.rule_id, t.series_id),
-now_open AS (
-    SELECT a.* FROM alarm a JOIN rule r ON r.id = a.rule_id AND r.kind = 'stuck' AND r.enabled WHERE a.closed_at IS NULL)
+now_open AS (SELECT a.* FROM alarm a JOIN asked ON asked.rule_id = a.rule_id WHERE a.closed_at IS NULL)
 SELECT coalesce(f.rule_id, a.rule_id) AS rule_id, coalesce(f.series_id, a.series_id) AS series_id,
     f.since, f.series_id IS NOT NULL AS active, l.value
 FROM fault f FULL JOIN now_open a ON a.rule_id = f.rule_id AND a.series_id = f.series_id
