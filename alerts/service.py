@@ -16,7 +16,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MA
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from alerts import jobs, learn, metrics, smtp
+from alerts import jobs, learn, metrics, ping, smtp
 from alerts.compose import Composer, Setting
 from alerts.evaluator import EVERY, Evaluator, aligned
 from alerts.mail import From
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 NAME = "alerts"
 LATE = 4 * EVERY + timedelta(seconds=10)  # without a tick for this long the process says it is not well
-_TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0, "learn": 5.0}
+_TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0, "learn": 5.0, "ping": 60.0}
 _EVENTS = EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
 log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(
@@ -135,6 +135,7 @@ class Service:
         found = {
             "write": jobs.Turn(url, "write", jobs.writing(composer)),
             "tidy": jobs.Turn(url, "tidy", jobs.tidying(lambda: self.folder)),
+            "ping": jobs.Turn(url, "ping", ping.pinging(lambda: self.folder)),
             "learn": jobs.Turn(
                 url, "learn", learn.working(lambda: list(evaluator.rules.values()), lambda: evaluator.zone)
             ),

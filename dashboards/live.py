@@ -19,7 +19,7 @@ import orjson
 from dashboards import aside, board, scenes, wall
 from dashboards.snapshot import Snapshot
 from ioc.errors import StoreError
-from ioc.store import database, process, snapshot
+from ioc.store import alarm_watch, database, process, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,7 @@ _EVERY = {
     "traces": 20.0,
     "whole": 300.0,
     "beat": 5.0,
+    "judging": 1.0,
 }  # seconds
 _REGISTRY_PAUSE = 3.0  # seconds between two reloads of the registry while sensors are being discovered
 
@@ -207,6 +208,7 @@ class Live:
             aside.Job(_EVERY["events"], self._events),
             aside.Job(_EVERY["feeds"], self._feeds),
             aside.Job(_EVERY["beat"], self._beat),
+            aside.Job(_EVERY["judging"], self._judging),
         ]
 
     def _traces(self, conn: Connection) -> None:
@@ -228,6 +230,11 @@ class Live:
 
     def _feeds(self, conn: Connection) -> None:
         self._say("feeds", feeds=snapshot.feeds(conn), processes=snapshot.processes(conn))
+
+    def _judging(self, conn: Connection) -> None:
+        """Whether somebody judges the rules, and whether mails about it arrive."""
+        found = alarm_watch.look(snapshot.judging(conn), self.now(), self.folder.city.watchdog.missed)
+        self._say("judging", **found._asdict())
 
     def _beat(self, conn: Connection) -> None:
         process.beat(conn, "dashboards", self._started, "ok", {"screens": len(self._hub.screens)})

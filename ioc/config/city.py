@@ -77,6 +77,40 @@ class ChannelSettings(Model):
     options: dict[str, Any] = {}
 
 
+class Watchdog(Model):
+    """An alarm that always stands, to prove the whole way from a rule to a mailbox.
+
+    contact: the mailbox, by its key in contacts.toml; every: a mail each; missed: after so many without a delivery
+    the walls say so. ping: an address that is asked for once a minute while all is well, for a watcher outside (a dead
+    man's switch); env:NAME where it is secret.
+    """
+
+    contact: str | None = None
+    every: Duration = Field(default=parse_duration("1h"), validate_default=True)
+    missed: Annotated[int, Field(ge=1, le=100)] = 2
+    ping: str | None = None
+
+    @field_validator("every")
+    @classmethod
+    def _not_hasty(cls, value: timedelta) -> timedelta:
+        if value < timedelta(minutes=1):
+            raise ValueError("more often than once a minute: write 1min or more")
+        return value
+
+    @field_validator("ping")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://", "env:")):
+            raise ValueError("write https://..., or env:NAME for an address that is secret")
+        return value
+
+
+class Alarms(Model):
+    """longest_shelf: nobody may put an alarm aside for longer."""
+
+    longest_shelf: Duration = Field(default=parse_duration("7d"), validate_default=True, le=timedelta(days=7))
+
+
 class City(Model):
     key: Key
     name: Text
@@ -87,6 +121,8 @@ class City(Model):
     domains: dict[str, Domain] = {}
     history: History = History()
     mail: MailSettings = MailSettings()
+    alarms: Alarms = Alarms()
+    watchdog: Watchdog = Watchdog()
     channels: dict[Key, ChannelSettings] = {}
     walls: Walls = Walls()
 

@@ -44,6 +44,9 @@ def references(found: Reading, city: CityFolder) -> Iterator[Fault]:
             if parent.rule == key:
                 yield found.fault(*place, "a rule cannot hide behind itself")
     yield from _circles(found, city)
+    if city.city.watchdog.contact is not None:
+        spot = ("city", "", ("watchdog", "contact"))
+        yield from _missing(found, "contact", city.city.watchdog.contact, set(city.contacts), spot)
 
 
 def _roster(found: Reading, city: CityFolder, roster: Roster) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ioc import heartbeat
 from ioc.store import areas as memberships
 from ioc.store import duty, queries
 from ioc.store.database import transaction
@@ -180,7 +181,7 @@ def _rules(folder: CityFolder) -> list[dict[str, Any]]:
             "key": r.key, "kind": r.kind, "name": r.name, "priority": PRIORITIES[r.priority], "enabled": r.enabled,
             "settings": r.model_dump(mode="json", exclude={"enabled"}),
         }
-        for r in folder.rules.values()
+        for r in (*folder.rules.values(), *filter(None, [heartbeat.rule(folder)]))
     ]  # fmt: skip
 
 

@@ -127,6 +127,11 @@ def processes(conn: Connection) -> list[Row]:
     return _rows(conn, "processes")
 
 
+def judging(conn: Connection) -> Row:
+    """judged: when the rules were, microseconds; of the test alarm: since, mailed (microseconds), every (seconds)."""
+    return _rows(conn, "judging")[0]
+
+
 def history(conn: Connection, series: list[int], now: Micros, back: timedelta, step: timedelta) -> list[Row]:
     """Some series over the last `back`, in steps: series, at (microseconds), mean, low, high."""
     if not series:

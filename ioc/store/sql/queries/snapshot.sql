@@ -93,6 +93,18 @@ WHERE f.enabled AND f.key <> 'unclaimed' ORDER BY f.key;
 -- What each running part says of itself.
 SELECT name, state, (extract(epoch FROM beat_at) * 1000000)::bigint AS beat FROM process ORDER BY name;
 
+-- judging --
+-- When the rules were judged last; when the test alarm was first owed, and when a server took a mail to its mailbox last.
+SELECT (SELECT (extract(epoch FROM max(at)) * 1000000)::bigint FROM tick WHERE finished_at IS NOT NULL) AS judged,
+    (extract(epoch FROM t.opened_at) * 1000000)::bigint AS since, (extract(epoch FROM m.sent_at) * 1000000)::bigint AS mailed,
+    extract(epoch FROM (r.settings->>'realarm')::interval)::float8 AS every
+FROM (SELECT 1) AS always
+LEFT JOIN rule r ON r.kind = 'heartbeat' AND r.enabled
+LEFT JOIN alarm t ON t.rule_id = r.id AND t.closed_at IS NULL
+LEFT JOIN contact c ON c.key = r.settings->'options'->>'contact'
+LEFT JOIN LATERAL (SELECT sent_at FROM outbox o WHERE o.contact_id = c.id AND o.state = 'sent' ORDER BY created_at DESC LIMIT 1) m ON true
+LIMIT 1;
+
 -- listen --
 -- Be told of every commit and every alarm.
 LISTEN ioc_change; LISTEN ioc_alarm;

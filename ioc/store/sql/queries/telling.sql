@@ -7,14 +7,13 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (alarm_id bigint, at timestamptz)
 JOIN alarm a ON a.id = g.alarm_id JOIN rule r ON r.id = a.rule_id LEFT JOIN feed f ON f.id = a.feed_id
 LEFT JOIN LATERAL (
     SELECT key, steps FROM chain c
-    WHERE (c.priorities = '{}' OR a.priority = ANY (c.priorities)) AND (c.domains = '{}' OR a.domain = ANY (c.domains))
+    WHERE r.kind <> 'heartbeat' AND (c.priorities = '{}' OR a.priority = ANY (c.priorities)) AND (c.domains = '{}' OR a.domain = ANY (c.domains))
       AND (c.areas = '{}' OR a.area = ANY (c.areas)) AND (c.feeds = '{}' OR f.key = ANY (c.feeds))
       AND (c.families = '{}' OR r.settings->>'family' = ANY (c.families)) AND (c.rules = '{}' OR r.key LIKE ANY (c.rules))
     ORDER BY c.place LIMIT 1) c ON true
 CROSS JOIN LATERAL (
     SELECT (r.settings->>'respond_within')::interval AS respond, coalesce(c.steps, CASE
-        WHEN r.settings->'options' ? 'contact' AND r.kind = 'heartbeat'
-            THEN jsonb_build_array(jsonb_build_object('notify', jsonb_build_array('contact:' || (r.settings->'options'->>'contact'))))
+        WHEN r.kind = 'heartbeat' THEN jsonb_build_array(jsonb_build_object('notify', jsonb_build_array('contact:' || (r.settings->'options'->>'contact'))))
         WHEN a.priority <= 2 THEN '[{"notify": ["subscribers"]}, {"notify": ["everyone"]}]'::jsonb
         ELSE '[{"notify": ["subscribers"]}]' END) AS steps) s
 ON CONFLICT (alarm_id) DO UPDATE SET chain = EXCLUDED.chain, steps = EXCLUDED.steps, respond = EXCLUDED.respond,
