@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sized
 
     from ioc.config.check import Complaint
+    from ioc.config.city import History
     from ioc.config.folder import CityFolder
+    from ioc.config.rules import Rule
 
 
 def sample_city() -> Path:
@@ -29,7 +31,9 @@ def sample_city() -> Path:
 def check_folder(path: Path, *, quiet: bool = False) -> int:
     """`ioc check`: print warnings and what the folder holds. Raises ConfigError with every fault."""
     found = folder.read(path)
-    parts = check.Parts(feed=_check_feed, rule=_check_rule, scene=_check_scene, units=_check_units, channel=_check_channel)
+    parts = check.Parts(
+        feed=_check_feed, rule=_check_rule, scene=_check_scene, units=_check_units, channel=_check_channel
+    )
     everything = check.everything(found, parts, date.today())
     faults = [f for f in everything if not f.warning]
     for warning in (f for f in everything if f.warning and not quiet):
@@ -79,11 +83,30 @@ def _check_rule(key: str, city: CityFolder) -> list[Complaint]:
     module = plugins.load("alerts.rules", rule.kind)
     units = {key: metric.unit for key, metric in city.metrics.items()}
     known = Known(city.thresholds, date.today(), units, city.rules, city.city.tz)
+    options = module.Options.model_validate(rule.options)
     try:
-        list(module.specs(rule, module.Options.model_validate(rule.options), known))
+        list(module.specs(rule, options, known))
     except ValueError as error:
         return [(("options",), str(error), "")]
-    return []
+    return _beyond_retention(rule, module, options, city.city.history)
+
+
+def _beyond_retention(rule: Rule, module: Any, options: Any, history: History) -> list[Complaint]:
+    """A rule that looks back further than readings are kept would judge, or learn from, what is gone."""
+    back = module.window(options)
+    if hasattr(module, "model_of") and (model := module.model_of(options)) is not None:
+        back = max(back, model.back)
+    back += max(rule.on_delay, rule.off_delay)
+    if back <= history.readings:
+        return []
+    what = f"it looks back {_days(back)}, and readings are kept for {_days(history.readings)} only"
+    enough = -(-back // timedelta(days=1))
+    hint = f'write readings = "{enough}d" or more under [history] in city.toml, or let it look back less'
+    return [(("kind",), what, hint)]
+
+
+def _days(span: timedelta) -> str:
+    return f"{span / timedelta(days=1):.3g} days"
 
 
 def _check_scene(key: str, city: CityFolder) -> list[Complaint]:
