@@ -1,7 +1,8 @@
 """Writes the sample city's areas, base map and sensors from the tables in geography/: `python -m sample_feeds.build`.
 
 The wards are NOT surveyed boundaries: each is the part of a hand-drawn outline that is nearest to that ward's centre.
-Ward names and centres: the open data set of the PyPI package vietnamadminunits 1.0.4 (MIT licence).
+The districts that ended on 1 July 2025 are made likewise, from the centres of the communes they had.
+Names and centres: the open data set of the PyPI package vietnamadminunits 1.0.4 (MIT licence).
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ HERE = Path(__file__).parent
 CITY = HERE / "soc_trang"
 DERIVED = "derived: Voronoi cell of the ward centre, clipped to a coarse hand-drawn outline; not a legal boundary"
 ATTRIBUTION = "names and centres: vietnamadminunits 1.0.4 (MIT)"
-KINDS = {"Phường": ("phuong", "Ward"), "Xã": ("xa", "Commune")}
+DISSOLVED = (
+    "derived: Voronoi cells of the centres of its communes, clipped to a coarse hand-drawn outline; "
+    "not a legal boundary"
+)
+KINDS = {
+    "Phường": ("phuong", "Ward"), "Xã": ("xa", "Commune"), "Huyện": ("huyen", "District"), "Thị xã": ("thi-xa", "Town"),
+    "Thành phố": ("thanh-pho", "City"),
+}  # fmt: skip
+MERGED = "2025-07-01"  # districts ended and the wards of today began
 
 
 def slug(text: str) -> str:
@@ -40,16 +49,40 @@ def shapes() -> dict[str, Any]:
 
 
 def areas(outline: list[list[float]]) -> list[dict[str, Any]]:
-    """One feature a ward. The cells share their edges and fill the outline."""
+    """One feature a ward, then one a former district. Those of a kind share their edges and fill the outline."""
+    wards = table("wards")
+    return [
+        *(_ward(ward, cell) for ward, cell in zip(wards, _cells(wards, outline), strict=True)),
+        *districts(table("communes_before_2025"), outline),
+    ]
+
+
+def _cells(rows: list[dict[str, str]], outline: list[list[float]]) -> list[Any]:
+    """The part of the outline nearest to each row's centre; two rows of one centre have the same."""
     from shapely import MultiPoint, Point, Polygon, set_precision, voronoi_polygons
 
-    wards, border = table("wards"), Polygon(outline)
-    centres = [Point(float(w["lon"]), float(w["lat"])) for w in wards]
+    border = Polygon(outline)
+    centres = [Point(float(r["lon"]), float(r["lat"])) for r in rows]
     cells = list(voronoi_polygons(MultiPoint(centres), extend_to=border).geoms)
+    return [set_precision(next(c for c in cells if c.covers(at)).intersection(border), 1e-5) for at in centres]
+
+
+def districts(communes: list[dict[str, str]], outline: list[list[float]]) -> list[dict[str, Any]]:
+    """The districts until the merger of 2025, each the cells of its communes together."""
+    from shapely import union_all
+
+    parts: dict[str, list[tuple[dict[str, str], Any]]] = {}
+    for commune, cell in zip(communes, _cells(communes, outline), strict=True):
+        parts.setdefault(commune["district_code"], []).append((commune, cell))
     found = []
-    for ward, centre in zip(wards, centres, strict=True):
-        cell = next(c for c in cells if c.covers(centre))
-        found.append(_ward(ward, set_precision(cell.intersection(border), 1e-5)))
+    for code, own in sorted(parts.items()):
+        short, english = KINDS[own[0][0]["type"]]
+        kind, name = own[0][0]["type"], own[0][0]["district"]
+        properties = {
+            "key": f"{short}-{slug(name)}", "name_vi": f"{kind} {name}", "name_en": f"{name} {english}",
+            "kind": "district", "valid_to": MERGED, "code": code, "derived": DISSOLVED, "attribution": ATTRIBUTION,
+        }  # fmt: skip
+        found.append(_feature(properties, union_all([cell for _, cell in own])))
     return found
 
 
@@ -59,7 +92,7 @@ def _ward(ward: dict[str, str], cell: Any) -> dict[str, Any]:
     short, english = KINDS[ward["type"]]
     properties = {
         "key": f"{short}-{slug(ward['name'])}", "name_vi": f"{ward['type']} {ward['name']}",
-        "name_en": f"{ward['name']} {english}", "kind": "ward", "valid_from": "2025-07-01",
+        "name_en": f"{ward['name']} {english}", "kind": "ward", "valid_from": MERGED,
         "code": ward["code"], "derived": DERIVED, "attribution": ATTRIBUTION,
     }  # fmt: skip
     return _feature(properties, max(get_parts(cell), key=lambda part: part.area))

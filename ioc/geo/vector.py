@@ -26,7 +26,7 @@ FORMATS = (
 # Parts of a shapefile or MapInfo table, and what editors and desktops leave beside a file.
 BESIDE = (
     ".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qpj", ".qmd", ".qml", ".xml", ".dat", ".map", ".id",
-    ".ind", ".mid", ".md", ".bak", ".orig", ".swp", ".license",
+    ".ind", ".mid", ".md", ".bak", ".orig", ".swp", ".license", ".xsd", ".gfs",
 )  # fmt: skip
 _LAT, _LON = ("lat", "latitude", "y"), ("lon", "lng", "long", "longitude", "x")
 _WKT = ("wkt", "geometry", "geom", "the_geom", "wkt_geom")

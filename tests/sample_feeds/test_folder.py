@@ -80,7 +80,7 @@ def test_scenes_start_with_an_overview_and_a_tide_chart(city):
 
 
 def test_the_wards_tile_the_outline_without_overlap(city):
-    wards = [shape(a.geometry) for a in city.areas]
+    wards = [shape(a.geometry) for a in city.areas if a.kind == "ward"]
     assert len(wards) == 43
     assert all(w.is_valid for w in wards)
     assert max(a.intersection(b).area for a, b in combinations(wards, 2)) < 1e-6  # square degrees: about a hectare
@@ -91,11 +91,21 @@ def test_the_wards_tile_the_outline_without_overlap(city):
 def test_each_ward_is_around_its_own_centre_and_says_that_it_is_derived(city):
     features = json.loads((CITY / "areas.geojson").read_text())["features"]
     centres = {w["code"]: Point(float(w["lon"]), float(w["lat"])) for w in build.table("wards")}
-    for feature in features:
+    for feature in (f for f in features if f["properties"]["kind"] == "ward"):
         assert shape(feature["geometry"]).contains(centres[feature["properties"]["code"]])
         assert "Voronoi" in feature["properties"]["derived"]
         assert "vietnamadminunits" in feature["properties"]["attribution"]
         assert feature["properties"]["valid_from"] == "2025-07-01"
+
+
+def test_the_districts_before_the_merger_hold_the_communes_they_had(city):
+    districts = {a.key: shape(a.geometry) for a in city.areas if a.kind == "district"}
+    assert len(districts) == 11
+    assert {str(a.valid_to) for a in city.areas if a.kind == "district"} == {"2025-07-01"}
+    assert max(a.intersection(b).area for a, b in combinations(districts.values(), 2)) < 1e-6
+    for row in build.table("communes_before_2025"):
+        key = f"{build.KINDS[row['type']][0]}-{build.slug(row['district'])}"
+        assert districts[key].buffer(1e-5).contains(Point(float(row["lon"]), float(row["lat"])))
 
 
 def test_nearly_every_sensor_stands_in_a_ward(city):
