@@ -27,6 +27,30 @@ def register(commands: Any) -> None:
     bench.add_argument("--ticks", type=int, default=15, metavar="N", help="evaluations that are timed (15)")
     bench.set_defaults(handler=_bench)
 
+    test = group(commands, "rules", "rules of a city").add_parser(
+        "test", help="how often a rule would have fired on stored history; writes nothing"
+    )
+    test.add_argument("rule", metavar="RULE", help="the rule's key")
+    test.add_argument(
+        "folder", nargs="?", type=Path, metavar="CITY", help="take it from this folder (the store's rules)"
+    )
+    test.add_argument("--from", dest="start", metavar="DAY", help="local day or time it begins (30 days before --to)")
+    test.add_argument("--to", dest="end", metavar="DAY", help="local day or time it ends (now)")
+    test.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="on_delay=10min, off_delay=.., deadband=0.2, above=1.8, priority=..; any option of its kind",
+    )  # fmt: skip
+    test.add_argument("--chart", type=Path, metavar="FILE", help="draw it as a PNG file")
+    test.add_argument("--json", action="store_true", help="one JSON object instead of the report")
+    test.add_argument("--data", type=Path, metavar="DIR", help="data folder of `ioc up`, where there are several")
+    test.set_defaults(handler=_test)
+
+
+def _test(args: argparse.Namespace, settings: Settings) -> int:
+    from alerts import testing
+
+    return testing.command(args, settings)
+
 
 def _bench(args: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001  it brings its own database
     from alerts import bench

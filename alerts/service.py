@@ -16,13 +16,13 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MA
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from alerts import jobs, learn, metrics, ping, smtp
+from alerts import jobs, learn, metrics, ping, smtp, tester
 from alerts.compose import Composer, Setting
 from alerts.evaluator import EVERY, Evaluator, aligned
 from alerts.mail import From
-from alerts.ways import ways
 from alerts.painter import Painter
 from alerts.sender import Courier, Sender
+from alerts.ways import ways
 from ioc import watch
 from ioc.config import folder as folders
 from ioc.config.types import say
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 NAME = "alerts"
 LATE = 4 * EVERY + timedelta(seconds=10)  # without a tick for this long the process says it is not well
-_TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0, "learn": 5.0, "ping": 60.0}
+_TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0, "learn": 5.0, "test": 1.0, "ping": 60.0}
 _EVENTS = EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
 log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(
@@ -136,6 +136,9 @@ class Service:
             "write": jobs.Turn(url, "write", jobs.writing(composer)),
             "tidy": jobs.Turn(url, "tidy", jobs.tidying(lambda: self.folder)),
             "ping": jobs.Turn(url, "ping", ping.pinging(lambda: self.folder)),
+            "test": jobs.Turn(
+                url, "test", tester.working(lambda: self.folder.thresholds, lambda: self.folder.city.tz)
+            ),
             "learn": jobs.Turn(
                 url, "learn", learn.working(lambda: list(evaluator.rules.values()), lambda: evaluator.zone)
             ),

@@ -32,14 +32,16 @@ DELETE FROM series_model WHERE day < %(before)s;
 
 -- readings --
 -- What a series said, oldest first; microseconds.
-SELECT (extract(epoch FROM time) * 1000000)::bigint, value FROM reading
-WHERE series_id = %(series)s AND time >= %(start)s AND time < %(end)s AND value BETWEEN -1e300 AND 1e300 ORDER BY time;
+COPY (SELECT (extract(epoch FROM time) * 1000000)::bigint, value FROM reading
+    WHERE series_id = %(series)s AND time >= %(start)s AND time < %(end)s AND value BETWEEN -1e300 AND 1e300 ORDER BY time)
+TO STDOUT (FORMAT binary);
 
 -- coarse --
 -- Means of each twenty minutes, at the mean of their times.
-SELECT (avg(extract(epoch FROM time)) * 1000000)::bigint, avg(value) FROM reading
-WHERE series_id = %(series)s AND time >= %(start)s AND time < %(end)s AND value BETWEEN -1e300 AND 1e300
-GROUP BY date_bin('20 min', time, timestamptz '2000-01-01 00:00Z') ORDER BY 1;
+COPY (SELECT (avg(extract(epoch FROM time)) * 1000000)::bigint, avg(value) FROM reading
+    WHERE series_id = %(series)s AND time >= %(start)s AND time < %(end)s AND value BETWEEN -1e300 AND 1e300
+    GROUP BY date_bin('20 min', time, timestamptz '2000-01-01 00:00Z') ORDER BY 1)
+TO STDOUT (FORMAT binary);
 
 -- holidays --
 -- Days on which nothing is as usual.
