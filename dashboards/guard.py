@@ -12,6 +12,8 @@ Plain ASGI, because websockets must pass it too. The rules:
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -74,7 +76,8 @@ class Guard:
         chosen = cookies.get(LANGUAGE, "")
         language = chosen if chosen in LANGUAGES else self._language
         name = headers.get("x-forwarded-user", headers.get("remote-user", "")) if self._proxied else ""
-        return Viewer(language=language, role=self._role(scope, cookies), path=scope["path"], name=name[:80])
+        at = _moment(scope, headers)
+        return Viewer(language=language, role=self._role(scope, cookies), path=scope["path"], name=name[:80], at=at)
 
     def _role(self, scope: Scope, cookies: dict[str, str]) -> Role:
         if not self._keys.locked or self._proxied or self._keys.session_holds(cookies.get(SESSION, "")):
@@ -98,6 +101,16 @@ class Guard:
             await send(message)
 
         return dressed
+
+
+def _moment(scope: Scope, headers: dict[str, str]) -> datetime | None:
+    """?at= of the page: of this request, or of the page that made it (its address is the Referer of a callback)."""
+    for query in (scope.get("query_string", b"").decode("latin-1"), urlsplit(headers.get("referer", "")).query):
+        said = parse_qs(query).get("at", [""])[0]
+        with suppress(ValueError, OverflowError):
+            at = datetime.fromisoformat(said)
+            return at.astimezone(UTC) if at.tzinfo else None
+    return None
 
 
 def _cookies(header: str) -> dict[str, str]:

@@ -43,6 +43,7 @@ _EVERY = {
     "feeds": 5.0,
     "events": 3.0,
     "traces": 20.0,
+    "ahead": 600.0,
     "whole": 300.0,
     "beat": 5.0,
     "judging": 1.0,
@@ -173,6 +174,7 @@ class Live:
         self.folder, self._parts = folder, scenes.parts(folder)
         self._call(self._hub.forget, "widget/")
         self._call(self._hub.forget, "trace/")
+        self._call(self._hub.forget, "ahead/")
         self._say("hello", build=wall.build(self.folder))
 
     def _is_due(self, what: str) -> bool:
@@ -200,7 +202,8 @@ class Live:
             self._say(f"widget/{name}", drawn=drawn)
 
     def _history_jobs(self) -> list[aside.Job]:
-        return [aside.Job(_EVERY["traces"], self._traces, lambda: (self.snap is None, id(self.folder)))]
+        version = lambda: (self.snap is None, id(self.folder))  # noqa: E731
+        return [aside.Job(_EVERY["traces"], self._traces, version), aside.Job(_EVERY["ahead"], self._ahead, version)]
 
     def _fact_jobs(self) -> list[aside.Job]:
         return [
@@ -218,6 +221,13 @@ class Live:
         self._past = scenes.read(conn, (trace for some in wanted.values() for trace in some), self.now())
         for name, some in wanted.items():
             self._say(f"trace/{name}", lines=[self._past[trace] for trace in some])
+
+    def _ahead(self, conn: Connection) -> None:
+        if self.snap is None:
+            return
+        now = datetime.fromtimestamp(self.now() / 1e6, UTC)
+        for name, lines in scenes.ahead(conn, self._parts, self.snap, now, self.folder.city.tz).items():
+            self._say(f"ahead/{name}", lines=lines)
 
     def _doubt(self, conn: Connection) -> None:
         self._doubtful = snapshot.doubtful(conn)

@@ -71,7 +71,9 @@ def ago(at: datetime | None) -> str:
 
 
 def now() -> datetime:
-    """The database's clock, without asking it."""
+    """The past moment that is looked at, else the database's clock, without asking it."""
+    if (at := viewer.CURRENT.get().at) is not None:
+        return at
     return datetime.fromtimestamp(current().live.now() / 1e6, UTC)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -12,10 +13,11 @@ import orjson
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
-from dashboards import guard, points, wall
+from dashboards import guard, points, then, wall
 from dashboards.context import current
 from dashboards.hub import Screen
 from dashboards.viewer import CURRENT, language
+from ioc.errors import StoreError
 from ioc.language import LANGUAGES
 from ioc.store import screens, snapshot
 
@@ -132,6 +134,38 @@ async def _receive(socket: WebSocket, screen: Screen) -> None:
             if (await socket.receive_text()) == "again":
                 screen.offer_everything()
     except (WebSocketDisconnect, RuntimeError, KeyError):
+        return
+
+
+@router.websocket("/ws/then")
+async def past(socket: WebSocket) -> None:
+    """The time machine: the screen says {"at": ms, "speed": 0..600, "scene": key} at any time and is shown that."""
+    await socket.accept()
+    journey = then.Journey(at=current().live.now() / 1000)
+
+    async def send(message: bytes | str) -> None:
+        await (socket.send_bytes(message) if isinstance(message, bytes) else socket.send_text(message))
+
+    jobs = [asyncio.create_task(then.run(current(), journey, send)), asyncio.create_task(_asked(socket, journey))]
+    try:
+        await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for job in jobs:
+            job.cancel()
+        for ended in await asyncio.gather(*jobs, return_exceptions=True):
+            if isinstance(ended, StoreError):
+                log.warning("a journey into the past ended: %s", ended)
+    with suppress(RuntimeError, WebSocketDisconnect):  # closed already
+        await socket.close(1011)
+
+
+async def _asked(socket: WebSocket, journey: then.Journey) -> None:
+    try:
+        while True:
+            asked = orjson.loads(await socket.receive_text())
+            if isinstance(asked, dict):
+                journey.take(asked, current().live.now() / 1000)
+    except (WebSocketDisconnect, RuntimeError, KeyError, orjson.JSONDecodeError):
         return
 
 

@@ -15,11 +15,13 @@ from dashboards import board
 from dashboards.node import el, say, word
 from dashboards.view import View
 from ioc import plugins
-from ioc.store import snapshot
+from ioc.store import forecast, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
     from types import ModuleType
+    from zoneinfo import ZoneInfo
 
     from dashboards.board import Trace
     from dashboards.node import Node
@@ -114,3 +116,23 @@ def read(conn: Connection, traces: Iterable[Trace], now: Micros) -> dict[Trace, 
         for trace in some:
             past[trace] = board.spark((row for s in trace.series for row in rows[s]), trace.how)
     return past
+
+
+def ahead(conn: Connection, found: Iterable[Part], snap: Snapshot, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """[[[ms, value, low, high], ...], ...] by name, of widgets that show a forecast: one line a trace, maybe empty."""
+    said = {}
+    for part in found:
+        span = part.kind.AHEAD(part.options) if part.kind is not None and hasattr(part.kind, "AHEAD") else None
+        if part.kind is not None and span:
+            traces = part.kind.traces(part.options, snap)
+            said[part.name] = [_ahead(conn, trace, now, zone, span) for trace in traces]
+    return said
+
+
+def _ahead(conn: Connection, trace: Trace, now: datetime, zone: ZoneInfo, span: Any) -> Points:
+    found = forecast.forecast(conn, trace.series[0], now, zone, span=span) if len(trace.series) == 1 else None
+    if found is None:
+        return []
+    times = (found.time.astype("int64") // 1000).tolist()
+    columns = (c.round(4).tolist() for c in (found.level, found.low, found.high))
+    return [list(row) for row in zip(times, *columns, strict=True)]

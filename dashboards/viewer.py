@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003  a field's type
 from typing import Literal
 
 Role = Literal["nobody", "display", "operator"]
@@ -16,6 +17,7 @@ class Viewer:
     language: str = "en"
     role: Role = "operator"
     path: str = "/"
+    at: datetime | None = None  # the past moment that is looked at; None is now
     name: str = ""  # what a proxy in front says of the user; fills in who acknowledged
 
 

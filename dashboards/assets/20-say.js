@@ -40,6 +40,15 @@ window.IOC = (() => {
     const p = parts(ms, zone), day = word('time.date', {day: +p.day, dd: p.day, mm: p.month, month: word('month.' + (+p.month)), year: p.year});
     return weekday ? word('time.weekday_date', {weekday: word('weekday.' + WEEKDAYS[p.weekday]), date: day}) : day;
   };
+  // '2026-11-21T14:05' on the city's clock, and back; with a Z or an offset it is that moment.
+  const minute = ms => { const p = parts(ms); return `${p.year}-${p.month}-${p.day}T${p.hour}:${p.minute}`; };
+  const instant = text => {
+    if (!text || /(Z|[+-]\d\d:?\d\d)$/.test(text)) return Date.parse(text);
+    const wall = Date.parse(text.replace(' ', 'T') + 'Z'); // as if it were UTC; then moved until the city's clock shows it
+    let at = wall;
+    for (let i = 0; i < 3 && !isNaN(at); i++) at += Math.floor(wall / 60000) * 60000 - Date.parse(minute(at) + 'Z');
+    return at;
+  };
   // Sets text only where it differs: nothing flickers, nothing is laid out twice.
   const text = (node, value) => {
     const el = typeof node === 'string' ? document.getElementById(node) : node;
@@ -62,5 +71,5 @@ window.IOC = (() => {
     3: {sign: '!!', name: 'crit', rank: 6}, 4: {sign: '×', name: 'old', rank: 2}, 5: {sign: 'i', name: 'note', rank: 4},
     6: {sign: '≈', name: 'doubt', rank: 3}, event: {sign: '', name: 'event', rank: 0},
   };
-  return {facts, word, say, number, age, clock, date, text, make, reading, LOOK};
+  return {facts, word, say, number, age, clock, date, minute, instant, text, make, reading, LOOK};
 })();

@@ -9,11 +9,12 @@ IOC.live = (() => {
 
   live.on = (kind, listener) => { (listeners[kind] = listeners[kind] || []).push(listener); if (live.texts[kind]) listener(live.texts[kind]); };
   const tell = (kind, value) => (listeners[kind] || []).forEach(listener => listener(value));
-  live.now = () => Date.now() + live.offset;
+  live.now = () => live.past ? live.past.base + (Date.now() - live.past.stamp) * live.past.speed : Date.now() + live.offset;
   live.cut = () => performance.now() - live.heard > CUT;
   live.age = () => live.data ? Math.max(0, (live.now() - live.data) / 1000) : Infinity;
   // live, late, dead: by the data's own time; cut, away: where the chain is broken.
   live.state = () => {
+    if (live.past) return {link: live.cut() ? 'cut' : 'past', age: live.age(), level: live.cut() ? 'late' : 'past'};
     const age = live.age(), by_age = age < IOC.facts.late ? 'live' : age < IOC.facts.dead ? 'late' : 'dead';
     if (live.cut()) return {link: 'cut', age, level: by_age === 'live' ? 'late' : by_age};
     if (live.away) return {link: 'away', age, level: by_age === 'live' ? 'late' : by_age};
@@ -21,17 +22,20 @@ IOC.live = (() => {
   };
 
   function connect() {
-    socket = new WebSocket((location.protocol === 'https:' ? 'wss://' : 'ws://') + location.host + '/ws/live');
+    socket = new WebSocket((location.protocol === 'https:' ? 'wss://' : 'ws://') + location.host + (live.past ? '/ws/then' : '/ws/live'));
     socket.binaryType = 'arraybuffer';
     const mine = socket, began = performance.now();
+    if (live.past) mine.onopen = () => ask({at: live.past.base, speed: live.past.speed, scene: live.past.scene || ''});
     const patience = setInterval(() => { if (performance.now() - Math.max(live.heard, began) > 8000 && mine.readyState < 2) mine.close(); }, 2000);
     mine.onmessage = event => {
+      if (mine !== socket) return;
       live.heard = performance.now(); pause = LEAST; live.opened = true;
       if (typeof event.data === 'string') { const message = JSON.parse(event.data); live.texts[message.type] = message; tell(message.type.split('/')[0], message); }
       else binary(event.data);
     };
     mine.onclose = () => {
       clearInterval(patience);
+      if (mine !== socket) return;
       live.heard = Math.min(live.heard, performance.now() - CUT + CLOSED); // known to be closed: said a second later, unless it is back by then
       setTimeout(connect, pause * (0.7 + 0.6 * Math.random()));
       pause = Math.min(pause * 1.6, MOST);
@@ -43,7 +47,7 @@ IOC.live = (() => {
     const head = new DataView(buffer), kind = head.getUint8(0), generation = head.getUint32(4, true), number = head.getUint32(8, true);
     const n = head.getUint32(12, true), m = head.getUint32(16, true);
     live.away = head.getUint8(1) === 1;
-    live.offset = head.getFloat64(24, true) - Date.now();
+    if (live.past) { live.past.base = head.getFloat64(24, true); live.past.stamp = Date.now(); } else live.offset = head.getFloat64(24, true) - Date.now();
     live.data = head.getFloat64(32, true);
     if (generation !== live.generation) { load(); tick(); return; }
     if (kind === 2 && number <= sequence) { tick(); return; } // older than the whole picture we have, or a heartbeat
@@ -75,18 +79,30 @@ IOC.live = (() => {
       live.states = new Uint8Array(n); live.values = new Float32Array(n).fill(NaN); live.times = new Uint32Array(n);
       sequence = -1;
       tell('registry', points);
-      if (socket.readyState === 1) socket.send('again');
+      if (socket.readyState === 1) { if (live.past) ask({}); else socket.send('again'); }
       loading = false;
-    } catch (error) { setTimeout(() => { loading = false; if (socket.readyState === 1) socket.send('again'); }, 1000); }
+    } catch (error) { setTimeout(() => { loading = false; if (socket.readyState === 1) { if (live.past) ask({}); else socket.send('again'); } }, 1000); }
   }
+
+  const ask = about => { if (socket && socket.readyState === 1) socket.send(JSON.stringify(about)); };
+  // Into the past, about in it, and back: the same screens, fed from another moment. at: ms; speed: 0 stands still.
+  live.travel = (at, speed, scene) => {
+    const before = live.past;
+    live.past = at === null ? null : {base: at === undefined ? live.now() : at, stamp: Date.now(), speed: speed || 0, scene: scene === undefined ? before && before.scene : scene};
+    document.body.classList.toggle('past', !!live.past);
+    if (live.past && before) ask({at: at === undefined ? undefined : at, speed: live.past.speed, scene: live.past.scene || ''});
+    else if (!live.past !== !before) { sequence = -1; live.texts = {}; live.heard = performance.now(); pause = LEAST; const old = socket; connect(); if (old) old.close(); }
+    tell('travel', live.past);
+    tick();
+  };
 
   function tick() {
     const state = live.state(), pill = document.getElementById('pill');
     const key = state.link === 'ok' ? state.level : state.link;
     if (pill && pill.dataset.state !== key) { pill.dataset.state = key; pill.className = 'pill ' + (state.link === 'cut' ? 'dead' : state.level); }
     const shown = isFinite(state.age) ? (state.age < 10 ? IOC.word('age.seconds', {n: IOC.number(state.age, 1)}) : IOC.age(state.age)) : '–';
-    IOC.text('pill-text', IOC.word('pill.' + key) + ' · ' + shown);
-    const grey = state.level === 'dead' && live.opened, broken = state.link !== 'ok' || grey;
+    IOC.text('pill-text', IOC.word('pill.' + key) + ' · ' + (key === 'past' ? IOC.date(live.now()) + ' ' + IOC.clock(live.now(), true) : shown));
+    const grey = state.level === 'dead' && live.opened, broken = (state.link !== 'ok' && state.link !== 'past') || grey;
     document.body.classList.toggle('grey', grey);
     document.body.classList.toggle('broken', broken && (live.opened || performance.now() > 6000));
     if (broken) IOC.text('broken-text', IOC.word('broken.' + (state.link === 'ok' ? 'dead' : state.link), {
@@ -102,7 +118,11 @@ IOC.live = (() => {
   }
 
   live.on('hello', hello => { if (document.getElementById('wall') && hello.build !== IOC.facts.build) location.reload(); });
-  live.start = () => { live.heard = performance.now(); connect(); setInterval(tick, 250); setInterval(watchdog, 30000); tick(); };
+  live.start = () => {
+    const at = IOC.instant(new URLSearchParams(location.search).get('at') || '');
+    if (!isNaN(at)) live.past = {base: at, stamp: Date.now(), speed: 0, scene: IOC.facts.scene || ''};
+    document.body.classList.toggle('past', !!live.past);
+    live.heard = performance.now(); connect(); setInterval(tick, 250); setInterval(watchdog, 30000); tick(); };
   return live;
 })();
 document.addEventListener('DOMContentLoaded', () => { if (document.getElementById('ioc-page')) IOC.live.start(); });

@@ -12,8 +12,10 @@
     turn();
     IOC.live.on('widget', draw);
     IOC.live.on('trace', traced);
+    IOC.live.on('ahead', traced);
     IOC.live.on('alarms', () => { turn(); banner(); });
     IOC.live.on('feeds', feeds);
+    IOC.live.on('travel', past => { if (past && past.scene !== scene) IOC.live.travel(undefined, past.speed, scene); lay(); });
     setInterval(second, 1000);
     setInterval(memory, 60000);
   }
@@ -39,6 +41,7 @@
   function due() {
     const scenes = IOC.facts.scenes, keys = Object.keys(scenes);
     if (wanted) return wanted;
+    if (IOC.live.past && scene) return scene;
     const alarm = urgent(), own = alarm && keys.find(key => scenes[key].domains.includes(alarm.domain));
     if (own) return own;
     const turning = keys.filter(key => scenes[key].rotate > 0), whole = turning.reduce((sum, key) => sum + scenes[key].rotate, 0);
@@ -67,6 +70,7 @@
     const key = due();
     if (key === scene) return;
     scene = key;
+    if (IOC.live.past && IOC.live.past.scene !== key) IOC.live.travel(undefined, IOC.live.past.speed, key);
     for (const tab of $('scenes').children) tab.toggleAttribute('aria-current', tab.dataset.scene === scene);
     lay();
   }
@@ -102,7 +106,7 @@
   }
 
   function traced(message) {
-    const name = message.type.slice('trace/'.length), box = boxes.find(b => b.dataset.name === name);
+    const name = message.type.slice(message.type.indexOf('/') + 1), box = boxes.find(b => b.dataset.name === name);
     if (box) for (const el of box.querySelectorAll('*')) if (el.traced) el.traced();
   }
 
