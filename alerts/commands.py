@@ -18,6 +18,13 @@ def register(commands: Any) -> None:
     alerts.add_argument("folder", type=Path, metavar="CITY", help="city folder")
     alerts.set_defaults(handler=_alerts)
 
+    brief = commands.add_parser("brief", help="what somebody's morning brief, digest or weekly report would say now")
+    brief.add_argument("folder", type=Path, metavar="CITY", help="city folder")
+    brief.add_argument("--contact", required=True, metavar="KEY", help="of contacts.toml")
+    brief.add_argument("--kind", choices=("brief", "digest", "report"), default="brief", help="which mail (brief)")
+    brief.add_argument("--preview", type=Path, metavar="FILE", help="write the page here; the text is shown where absent")
+    brief.set_defaults(handler=_brief)
+
     bench = group(commands, "bench", "measure this machine").add_parser(
         "alerts", help="time of one evaluation with thousands of rules, on a database of its own"
     )
@@ -56,6 +63,12 @@ def _bench(args: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
     from alerts import bench
 
     return bench.command(args)
+
+
+def _brief(args: argparse.Namespace, settings: Settings) -> int:
+    from alerts import preview
+
+    return preview.command(args, settings)
 
 
 def _alerts(args: argparse.Namespace, settings: Settings) -> int:

@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from alerts import jobs, learn, metrics, ping, smtp, tester
 from alerts.compose import Composer, Setting
+from alerts.editions import Editor
 from alerts.evaluator import EVERY, Evaluator, aligned
 from alerts.mail import From
 from alerts.painter import Painter
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 NAME = "alerts"
 LATE = 4 * EVERY + timedelta(seconds=10)  # without a tick for this long the process says it is not well
-_TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0, "learn": 5.0, "test": 1.0, "ping": 60.0}
+_TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0, "editions": 20.0, "learn": 5.0, "test": 1.0, "ping": 60.0}
 _EVENTS = EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
 log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(
@@ -114,6 +115,7 @@ class Service:
         evaluator = Evaluator(self.folder.city.tz, self.folder.thresholds, lambda c: leader.hold(c, NAME, epoch))
         ticker = jobs.Ticker(self._settings.database_url, evaluator, composer)
         turns = self._turns(composer, evaluator)
+        turns["editions"] = self._editions(composer, epoch)
         scheduler = self._metronome(ticker, turns)
         metrics.LEADER.set(1)
         try:
@@ -153,6 +155,15 @@ class Service:
         for key, way in self._ways.items():  # a turn each: one that hangs holds up no other
             found[f"send {key}"] = jobs.Turn(url, f"send {key}", jobs.sending(Courier(way, self._mark)))
         return found
+
+    def _editions(self, composer: Composer, epoch: int) -> jobs.Turn:
+        """Briefs, digests and reports, in a thread of their own: gathering a week takes longer than a mail may wait."""
+        editor = Editor(
+            setting=lambda: composer.setting, city=lambda: self.folder.city.name,
+            domains=lambda: {key: domain.name for key, domain in self.folder.city.domains.items()},
+            guard=lambda c: leader.hold(c, NAME, epoch), problems=composer.problems,
+        )  # fmt: skip
+        return jobs.Turn(self._settings.database_url, "editions", editor.run)
 
     def _metronome(self, ticker: jobs.Ticker, turns: dict[str, jobs.Turn]) -> BackgroundScheduler:
         """A thread for each job, so that a slow one holds up no other; a late run runs, and is not piled up."""

@@ -106,8 +106,9 @@ class TakenError(StoreError):
     """Somebody else put these into a mail first."""
 
 
-def pending(conn: Connection, at: datetime) -> list[Pending]:
-    return [Pending(*row) for row in conn.execute(_sql("pending"), {"at": at})]
+def pending(conn: Connection, at: datetime, *, everybody: bool = False) -> list[Pending]:
+    """All that is owed to whom something is due at `at`; to everybody, due or not, for digests."""
+    return [Pending(*row) for row in conn.execute(_sql("pending"), {"at": at, "everybody": everybody})]
 
 
 def recent(conn: Connection, at: datetime) -> dict[int, list[Written]]:
