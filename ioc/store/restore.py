@@ -85,6 +85,7 @@ def _fill(conn: Connection, engine: str, before: list[Step], reader: Reader, pro
     if not migrate.done(conn):
         migrate.run(conn, engine, before)
     there = {t.name: t for t in backup.tables(conn)}
+    conn.execute(sql["restoring"])
     _clear(conn, list(there.values()))
     if engine == "plain":
         _make_weeks(conn, reader.manifest)

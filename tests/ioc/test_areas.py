@@ -262,3 +262,23 @@ def test_rollups_follow_a_merge_exactly(conn, named):
     for table, trunc in (("rollup_1h", "date_trunc('hour', time)"), ("rollup_1d", "date_trunc('day', time)")):
         kept = conn.execute(f"SELECT series_id, bucket, count, sum FROM {table} ORDER BY 1, 2").fetchall()
         assert kept == conn.execute(counted.format(trunc)).fetchall()
+
+
+def test_a_restore_brings_the_places_and_names_of_the_backup(conn, named, tmp_path, postgres):
+    import uuid
+
+    from ioc.store import backup, database, restore
+
+    registry.sync(conn, move(renamed(named), "moved", "quay", lon=106.05))
+    backup.save(conn, tmp_path / "b.zip")
+    name = f"b_{uuid.uuid4().hex[:12]}"
+    conn.execute(f"CREATE DATABASE {name}")
+    try:
+        with database.connect(postgres.url[: -len("/ioc")] + f"/{name}", autocommit=True) as copy:
+            restore.load(copy, tmp_path / "b.zip")
+            for table in ("sensor_place", "sensor_area", "sensor_alias"):
+                query = f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1"
+                assert copy.execute(query).fetchall() == conn.execute(query).fetchall() != []
+            assert who(copy) == who(conn)
+    finally:
+        conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

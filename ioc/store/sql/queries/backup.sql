@@ -53,6 +53,10 @@ SELECT EXISTS (
 SELECT EXISTS (SELECT 1 FROM city) OR EXISTS (SELECT 1 FROM sensor) OR EXISTS (SELECT 1 FROM rule)
     OR EXISTS (SELECT 1 FROM contact) OR EXISTS (SELECT 1 FROM process);
 
+-- restoring --
+-- Triggers that follow what is written keep still: all of it comes from the file.
+SET LOCAL ioc.restoring = 'on';
+
 -- write --
 -- The statement that writes a table; a continuous aggregate's rows go to the table behind it.
 SELECT format('COPY %%s (%%s) FROM STDIN', %(target)s::text, string_agg(quote_ident(c), ', ')) FROM unnest(%(columns)s::text[]) AS u (c);

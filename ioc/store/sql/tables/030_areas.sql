@@ -2,7 +2,8 @@
 -- Read it through area_members (views/area_members.sql), which says what holds.
 --
 -- A place is kept by a trigger, whoever writes `sensor`: the first one holds for all the past, a move of more than 25 m
--- ends it and begins the next. Sensors that move by nature (buses) have none: where they were is in `position`.
+-- ends it and begins the next. A restore brings the places of the backup, and says so (ioc.restoring). Sensors that move by
+-- nature (buses) have none: where they were is in `position`.
 
 ALTER TABLE area ADD COLUMN drawing jsonb;      -- for screens, where the shape itself is too heavy; null: the shape will do
 
@@ -58,7 +59,7 @@ BEGIN
 END $$;
 
 CREATE TRIGGER keep_place AFTER INSERT OR UPDATE OF lat, lon, moves ON sensor FOR EACH ROW
-    WHEN (NEW.lat IS NOT NULL) EXECUTE FUNCTION keep_place();
+    WHEN (NEW.lat IS NOT NULL AND current_setting('ioc.restoring', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION keep_place();
 
 INSERT INTO sensor_place (sensor_id, since, lat, lon)
 SELECT id, '-infinity', lat, lon FROM sensor WHERE NOT moves AND lat IS NOT NULL;
