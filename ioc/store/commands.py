@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ioc.store import alarm_commands, roster_commands
+from ioc.store import alarm_commands, bench_commands, roster_commands
 
+_LARGEST = 5  # feeds named with what they take
 TO_DO = 3  # exit code of `ioc migrate --check` where something would be run; 1 is a failure
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from rich.table import Table
 
     from ioc.settings import Settings
     from ioc.store.database import Connection
+    from ioc.store.growth import Growth
     from ioc.store.status import Status
 
 
@@ -34,6 +36,7 @@ def register(commands: Any) -> None:
     status.add_argument("--json", action="store_true", help="one JSON object instead of the screen")
     status.add_argument("--data", type=Path, metavar="DIR", help="data folder of `ioc up`, where there are several")
     status.set_defaults(handler=_status)
+    bench_commands.register(commands)
     alarm_commands.register(commands)
     roster_commands.register(commands)
 
@@ -52,7 +55,7 @@ def _migrate(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _foretell(conn: Connection) -> int:
-    from ioc.store import foresee, migrate
+    from ioc.store import foresee, growth, migrate
 
     plan = migrate.plan(conn)
     there = foresee.sizes(conn)
@@ -61,7 +64,7 @@ def _foretell(conn: Connection) -> int:
         said = foresee.about(step)
         print(f"would run {step.name}" + (f": {said}" if said else ""))
         for touch in foresee.touches(step, there):
-            print(f"    {touch.table.name}: {touch.lock}; {touch.table.rows:,} rows, {_size(touch.table.bytes)}")
+            print(f"    {touch.table.name}: {touch.lock}; {touch.table.rows:,} rows, {growth.size(touch.table.bytes)}")
     if not plan.run:
         print("nothing to do: the database is up to date")
         return 0
@@ -110,8 +113,10 @@ def _show(found: Status) -> None:
 
 
 def _headline(found: Status) -> str:
+    from ioc.store.growth import size
+
     engine = "TimescaleDB on " if found.engine == "timescale" else ""
-    return f"{engine}PostgreSQL {found.postgres}, {_size(found.store.bytes)}, at {found.at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{engine}PostgreSQL {found.postgres}, {size(found.store.bytes)}, at {found.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _processes(found: Status) -> Table:
@@ -144,8 +149,25 @@ def _summary(found: Status) -> Iterator[str]:
     yield f"Mails: {mails.waiting} waiting, {mails.failed} failed and {mails.sent} sent in the last day"
     store = found.store
     yield f"Store: {store.sensors:,} sensors, {store.series:,} series, {store.doubted:,} with a standing fault"
+    yield from _disk(found.growth, found.at)
     if store.hours_behind:
         yield f"Rollups: {store.hours_behind:,} series-hours are being worked out"
+
+
+def _disk(found: Growth, at: datetime) -> Iterator[str]:
+    from ioc.store.growth import size
+
+    said = f"Disk: {size(found.bytes)} used"
+    if found.free is not None:
+        said += f", {size(found.free)} left in its budget" if found.source == "budget" else f", {size(found.free)} free"
+    said += f", grows by {size(found.forecast.per_day)} a day"
+    if found.forecast.full_on:
+        said += f", full on {found.forecast.full_on} (in {found.days_left(at.date())} days)"
+    elif found.forecast.held_at is not None:
+        said += f", held at about {size(found.forecast.held_at)} by retention"
+    yield said
+    if largest := [f"{f.key} {size(f.bytes)} ({size(f.per_day)} a day)" for f in found.feeds[:_LARGEST] if f.bytes]:
+        yield "Largest feeds, estimated: " + ", ".join(largest)
 
 
 def _table(first: str, *others: str) -> Table:
@@ -169,11 +191,3 @@ def _ago(span: timedelta | None) -> str:
     from ioc.store.status import said
 
     return "never" if span is None else said(span)
-
-
-def _size(count: int) -> str:
-    size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
-    while size >= 1000 and len(units) > 1:
-        size /= 1000
-        units.pop(0)
-    return f"{size:.3g} {units[0]}"
