@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ioc.errors import StoreError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ioc.store.database import Connection
 
 _LOCK = 0x10C_00A1
+STALE = timedelta(seconds=20)  # a leader beats every two
 
 
 class Deposed(StoreError):  # noqa: N818  it says what happened
@@ -21,10 +23,14 @@ class Deposed(StoreError):  # noqa: N818  it says what happened
 
 
 def lead(conn: Connection, name: str, holder: str) -> int | None:
-    """The epoch in which this session leads; None while another one does. The connection must be its own."""
+    """The epoch in which this session leads; None while another one does. The connection must be its own.
+
+    A leader that has given no sign of life for STALE loses its session, and the lead at the next call.
+    """
     with translated():
         locked = conn.execute(_sql("lock"), {"key": _LOCK}).fetchone()
         if not locked or not locked[0]:
+            conn.execute(_sql("oust"), {"name": name, "key": _LOCK, "stale": STALE})
             return None
         row = conn.execute(_sql("take"), {"name": name, "holder": holder}).fetchone()
     return None if row is None else int(row[0])

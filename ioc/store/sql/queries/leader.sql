@@ -2,6 +2,13 @@
 -- Held by the session for as long as it leads.
 SELECT pg_try_advisory_lock(%(key)s);
 
+-- oust --
+-- Break the session of a leader that has not been seen for long: a machine that was suspended keeps its lock for ever. Its
+-- epoch fences it off, should it wake up.
+SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN leader d ON d.name = %(name)s AND d.beat_at < clock_timestamp() - %(stale)s
+WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = %(key)s::oid AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
 -- take --
 -- A new epoch: whoever led before is fenced off, even if it only slept.
 INSERT INTO leader (name, epoch, holder, beat_at) VALUES (%(name)s, 1, %(holder)s, clock_timestamp())
