@@ -31,6 +31,7 @@ REPLAY = timedelta(hours=1)  # a longer outage is not replayed: its alarms would
 LATENESS = timedelta(minutes=15)  # samples older than this are history, never alarms
 FULL = timedelta(minutes=1)  # this often everything is looked at, in between only what spoke
 _OVERLAP = timedelta(seconds=10)  # what a slow commit made visible after the last look
+_BARELY = timedelta(seconds=1)  # likewise, where the next tick looks again
 _OUTAGE = timedelta(seconds=60)  # fewer missed ticks than this are no outage, only a slow tick
 
 
@@ -60,6 +61,7 @@ class Evaluator:
     _day: date | None = None
     _top: int = 0
     _previous: datetime | None = None
+    _looked: datetime | None = None  # between two ticks
     _settled: datetime | None = None
     _marks: dict[int, Micros] = field(default_factory=dict)
     _full: datetime | None = None  # the last look at everything
@@ -90,7 +92,27 @@ class Evaluator:
             self.guard(conn)
             error = "; ".join(outcome.errors) or None
             leader.end_tick(conn, at, opened=outcome.opened, cleared=outcome.cleared, error=error)
-        self._previous = at
+        self._previous, self._looked = at, None
+        return outcome
+
+    def look(self, conn: Connection, at: datetime) -> Outcome | None:
+        """What spoke since the last look, between two ticks: rules on those series alone. None where nothing did.
+
+        Not recorded as a tick: one that is cut short is made good by the next tick, which looks at the same.
+        """
+        previous = self._looked or self._previous
+        if self._previous is None or previous is None or at - self._previous > _OUTAGE:
+            return None
+        heard = rules.touched(conn, previous - _BARELY)
+        fresh = {series: newest for series, newest in heard.items() if self._marks.get(series) != newest}
+        self._looked = at
+        if not fresh:
+            return None
+        seen = {series: mark for series in fresh if (mark := self._marks.get(series)) is not None}
+        after = {s: max(moment(mark), at - LATENESS) for s, mark in seen.items() if mark < fresh[s]}
+        tick = Tick(at, self.rules, after, spoke=frozenset(fresh), full=False, quick=True, zone=self.zone)
+        outcome = engine.evaluate(conn, tick, self.guard)
+        self._marks.update(fresh)
         return outcome
 
     def _refresh(self, conn: Connection, at: datetime) -> None:
@@ -121,6 +143,7 @@ class Evaluator:
         return Tick(
             at, self.rules, after, settling=self._settling(conn, at), replay=outage and self.gap is None, late=late,
             spoke=spoke | set(late), full=self._is_full(at), zone=self.zone,
+            since=at - LATENESS if previous is None or self.gap else previous - _OVERLAP,
         )  # fmt: skip
 
     def _is_full(self, at: datetime) -> bool:

@@ -113,8 +113,10 @@ class Tick:
     after: Mapping[int, datetime] = field(default_factory=dict)
     settling: bool = False  # just started, or a part just came back: silence is not judged
     replay: bool = False  # catching up: what happened is dated when it happened
+    since: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # what was received later was not looked at yet
     spoke: AbstractSet[int] = frozenset()
     full: bool = True
+    quick: bool = False  # between two ticks: only rules on series, and only those that spoke
     late: Mapping[int, datetime] = field(default_factory=dict)
     faults: dict[int, str] = field(default_factory=dict)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))  # the city's

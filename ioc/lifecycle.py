@@ -93,6 +93,8 @@ def step(state: State, event: str, *, latching: bool = False, reason: str = "", 
 def _otherwise(state: State, event: str, reason: str) -> Step:
     if event in ("flap_on", "flap_off"):
         return _flap(state, on=event == "flap_on")
+    if event == "grown":
+        return Step(state, () if state.condition == "false" else ("grown",))
     if event in ("worse", "better"):
         return _severity(state, worse=event == "worse")
     return _by_hand(state, event, reason)

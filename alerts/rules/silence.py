@@ -21,10 +21,12 @@ class Options(Model):
     """
     after: silent after this; where absent 5 x the sensor's cadence, at least 2 minutes (1 hour without a cadence).
     feed: when more than half of a feed's sensors are silent, raise one alarm for the feed and hide the sensors' own.
+    gateway: likewise for the sensors whose property `gateway` is the same; a feed that is silent hides its gateways'.
     """
 
     after: Duration | None = None
     feed: bool = True
+    gateway: bool = True
 
     @field_validator("after")
     @classmethod
@@ -49,8 +51,10 @@ def evaluate(conn: Connection, tick: Tick) -> list[Verdict]:
     if not mine:
         return []
     by_feed = [i for i, watched in mine.items() if watched.options.feed]
-    rows = store.silent_sensors(conn, tick.at, by_feed)
-    found = [_sensor(row) for row in rows] + [_feed(row) for row in store.silent_feeds(conn, tick.at, by_feed)]
+    by_gateway = [i for i, watched in mine.items() if watched.options.gateway]
+    found = [_sensor(row) for row in store.silent_sensors(conn, tick.at, by_feed, by_gateway)]
+    found += [_feed(row) for row in store.silent_feeds(conn, tick.at, by_feed)]
+    found += [_gateway(row) for row in store.silent_gateways(conn, tick.at, by_feed, by_gateway)]
     return [v for v in found if v.rule_id in mine and not (tick.settling and v.truth == "true")]
 
 
@@ -63,6 +67,12 @@ def _sensor(row: dict[str, Any]) -> Verdict:
 def _feed(row: dict[str, Any]) -> Verdict:
     note = f"{row['count']}/{row['sensors']}"
     return _verdict(row, f"feed:{row['feed_id']}", by_design=None)._replace(feed_id=row["feed_id"], note=note)
+
+
+def _gateway(row: dict[str, Any]) -> Verdict:
+    found = _verdict(row, f"gateway:{row['gateway']}", by_design=bool(row["silent"] and row["hidden"]))
+    return found._replace(area=row["area"], lat=row["lat"], lon=row["lon"], note=f"{row['count']}/{row['sensors']}",
+                          detail={"gateway": row["gateway"], "sensors": row["sensors"]})  # fmt: skip
 
 
 def _verdict(row: dict[str, Any], target: str, *, by_design: bool | None) -> Verdict:

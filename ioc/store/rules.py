@@ -214,9 +214,20 @@ def samples(conn: Connection, spans: Sequence[tuple[int, datetime, datetime]]) -
     return found
 
 
-def silent_sensors(conn: Connection, at: datetime, feed_rules: list[int]) -> list[dict[str, Any]]:
+def silent_sensors(
+    conn: Connection, at: datetime, feed_rules: list[int], gateway_rules: list[int]
+) -> list[dict[str, Any]]:
     """rule_id, sensor_id, feed_id, heard, quiet (s), silent, hidden: only what differs from the open alarms."""
-    return _rows(conn, "silent_sensors", at=at, feed_rules=feed_rules)
+    return _rows(conn, "silent_sensors", at=at, feed_rules=feed_rules, gateway_rules=gateway_rules)
+
+
+def silent_gateways(
+    conn: Connection, at: datetime, feed_rules: list[int], gateway_rules: list[int]
+) -> list[dict[str, Any]]:
+    """rule_id, gateway, heard, quiet (s), sensors, count, silent, hidden, area, lat, lon: only what differs."""
+    if not gateway_rules:
+        return []
+    return _rows(conn, "silent_gateways", at=at, feed_rules=feed_rules, gateway_rules=gateway_rules)
 
 
 def silent_feeds(conn: Connection, at: datetime, feed_rules: list[int]) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ lat, lon, area, until (when it is closed), changes = [[at, {properties}]], prope
 
 from __future__ import annotations
 
-
 from psycopg.types.json import Json
 
 from ioc.config.types import parse_duration
@@ -74,7 +73,7 @@ def step(conn, case, found, n, offset, now):
         for at, properties in event.get("changes", []):
             if parse_duration(at) == offset:
                 conn.execute(
-                    """UPDATE event SET status = 'changed', changed_at = %s, properties = properties || %s, received_at = %s
+                    """UPDATE event SET status = 'changed', changed_at = %s, properties = properties || %s::jsonb, received_at = %s
                        WHERE key = %s""",
                     (now, Json(properties), now, event["key"]),
                 )

@@ -330,32 +330,66 @@ ORDER BY 1, 2;
 
 -- silent_sensors --
 -- Sensors whose silence differs from what their alarm says; a sensor counts once, by its most recent message of any kind.
--- Where more than half of a feed is silent and the rule looks at feeds, the sensors' own alarms are hidden by design.
+-- Where more than half of a feed, or of what hangs on one gateway, is silent and the rule looks at those, the sensors' own
+-- alarms are hidden by design.
 WITH heard AS MATERIALIZED (
     SELECT t.rule_id, se.sensor_id, min(se.feed_id) AS feed_id, max(t.quiet_after) AS quiet,
-        max(greatest(coalesce(l.received_at, se.created_at), q.last)) AS heard, max(l.time) AS data_time
+        max(greatest(coalesce(l.received_at, se.created_at), q.last, p.received_at)) AS heard, max(l.time) AS data_time
     FROM rule_target t JOIN rule r ON r.id = t.rule_id AND r.enabled AND r.kind = 'silence'
     JOIN series se ON se.id = t.series_id LEFT JOIN latest l ON l.series_id = t.series_id
+    LEFT JOIN latest_position p ON p.sensor_id = se.sensor_id
     LEFT JOIN (SELECT series_id, max(last) AS last FROM quality GROUP BY series_id) q ON q.series_id = t.series_id
     GROUP BY t.rule_id, se.sensor_id),
 judged AS (
-    SELECT h.*, h.heard < %(at)s - h.quiet AS silent,
+    SELECT h.*, h.heard < %(at)s - h.quiet AS silent, nullif(s.properties->>'gateway', '') AS gateway, s.area, s.lat, s.lon,
         h.rule_id = ANY (%(feed_rules)s) AND h.feed_id IS NOT NULL
-            AND count(*) OVER w > 1 AND 2 * count(*) FILTER (WHERE h.heard < %(at)s - h.quiet) OVER w > count(*) OVER w AS hidden
-    FROM heard h WINDOW w AS (PARTITION BY h.rule_id, h.feed_id))
+            AND count(*) OVER w > 1 AND 2 * count(*) FILTER (WHERE h.heard < %(at)s - h.quiet) OVER w > count(*) OVER w AS feed_silent
+    FROM heard h JOIN sensor s ON s.id = h.sensor_id WINDOW w AS (PARTITION BY h.rule_id, h.feed_id)),
+found AS (
+    SELECT j.*, feed_silent OR j.rule_id = ANY (%(gateway_rules)s) AND gateway IS NOT NULL
+        AND count(*) OVER g > 1 AND 2 * count(*) FILTER (WHERE silent) OVER g > count(*) OVER g AS hidden
+    FROM judged j WINDOW g AS (PARTITION BY j.rule_id, j.gateway))
 SELECT j.rule_id, j.sensor_id, j.feed_id, j.heard, extract(epoch FROM j.quiet)::float8 AS quiet, j.silent, j.hidden
-FROM judged j LEFT JOIN alarm a ON a.rule_id = j.rule_id AND a.sensor_id = j.sensor_id AND a.series_id IS NULL AND a.closed_at IS NULL
+FROM found j LEFT JOIN alarm a ON a.rule_id = j.rule_id AND a.sensor_id = j.sensor_id AND a.series_id IS NULL AND a.closed_at IS NULL
 WHERE j.silent AND (a.id IS NULL OR a.condition <> 'true')
    OR NOT j.silent AND a.condition <> 'false'
    OR a.id IS NOT NULL AND (a.suppression = 'by_design') <> j.hidden AND a.suppression IN ('none', 'by_design');
+
+-- silent_gateways --
+-- Gateways whose silence differs from what their alarm says: more than half of the sensors that hang on one are silent.
+-- Hidden while the feeds of all its silent sensors are silent as a whole.
+WITH heard AS MATERIALIZED (
+    SELECT t.rule_id, se.sensor_id, min(se.feed_id) AS feed_id, max(t.quiet_after) AS quiet,
+        max(greatest(coalesce(l.received_at, se.created_at), q.last, p.received_at)) AS heard, max(l.time) AS data_time
+    FROM rule_target t JOIN rule r ON r.id = t.rule_id AND r.enabled AND r.kind = 'silence'
+    JOIN series se ON se.id = t.series_id LEFT JOIN latest l ON l.series_id = t.series_id
+    LEFT JOIN latest_position p ON p.sensor_id = se.sensor_id
+    LEFT JOIN (SELECT series_id, max(last) AS last FROM quality GROUP BY series_id) q ON q.series_id = t.series_id
+    GROUP BY t.rule_id, se.sensor_id),
+judged AS (
+    SELECT h.*, h.heard < %(at)s - h.quiet AS silent, nullif(s.properties->>'gateway', '') AS gateway, s.area, s.lat, s.lon,
+        h.rule_id = ANY (%(feed_rules)s) AND h.feed_id IS NOT NULL
+            AND count(*) OVER w > 1 AND 2 * count(*) FILTER (WHERE h.heard < %(at)s - h.quiet) OVER w > count(*) OVER w AS feed_silent
+    FROM heard h JOIN sensor s ON s.id = h.sensor_id WINDOW w AS (PARTITION BY h.rule_id, h.feed_id)),
+gateways AS (
+    SELECT rule_id, gateway, count(*) AS sensors, count(*) FILTER (WHERE silent) AS count, max(heard) AS heard,
+        extract(epoch FROM max(quiet))::float8 AS quiet, coalesce(bool_and(feed_silent) FILTER (WHERE silent), false) AS hidden,
+        CASE WHEN count(DISTINCT area) = 1 THEN min(area) END AS area, avg(lat) AS lat, avg(lon) AS lon
+    FROM judged WHERE gateway IS NOT NULL AND rule_id = ANY (%(gateway_rules)s) GROUP BY rule_id, gateway HAVING count(*) > 1)
+SELECT g.rule_id, g.gateway, g.heard, g.quiet, g.sensors, g.count, 2 * g.count > g.sensors AS silent, g.hidden, g.area, g.lat, g.lon
+FROM gateways g LEFT JOIN alarm a ON a.rule_id = g.rule_id AND a.target = 'gateway:' || g.gateway AND a.closed_at IS NULL
+WHERE 2 * g.count > g.sensors AND (a.id IS NULL OR a.condition <> 'true')
+   OR 2 * g.count <= g.sensors AND a.condition <> 'false'
+   OR a.id IS NOT NULL AND (a.suppression = 'by_design') <> g.hidden AND a.suppression IN ('none', 'by_design');
 
 -- silent_feeds --
 -- Feeds whose silence differs from what their alarm says.
 WITH heard AS MATERIALIZED (
     SELECT t.rule_id, se.feed_id, se.sensor_id, max(t.quiet_after) AS quiet,
-        max(greatest(coalesce(l.received_at, se.created_at), q.last)) AS heard
+        max(greatest(coalesce(l.received_at, se.created_at), q.last, p.received_at)) AS heard
     FROM rule_target t JOIN rule r ON r.id = t.rule_id AND r.enabled AND r.kind = 'silence'
     JOIN series se ON se.id = t.series_id LEFT JOIN latest l ON l.series_id = t.series_id
+    LEFT JOIN latest_position p ON p.sensor_id = se.sensor_id
     LEFT JOIN (SELECT series_id, max(last) AS last FROM quality GROUP BY series_id) q ON q.series_id = t.series_id
     WHERE t.rule_id = ANY (%(feed_rules)s) AND se.feed_id IS NOT NULL
     GROUP BY t.rule_id, se.feed_id, se.sensor_id),

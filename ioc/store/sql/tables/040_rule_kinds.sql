@@ -36,3 +36,14 @@ CREATE TABLE rule_health (                        -- how each rule fares, for wh
     error_at    timestamptz,
     errors      bigint NOT NULL DEFAULT 0         -- how often it turned from well to failing
 ) WITH (fillfactor = 50);
+
+CREATE TABLE event_deadline (                     -- when steps of a service level are due, worked out once a change
+    rule_id     int NOT NULL,
+    event_id    bigint NOT NULL,
+    stamp       text NOT NULL,                    -- of the rule and the event it was worked out from
+    due         timestamptz[] NOT NULL,           -- a step each, NULL while the clock stands still
+    next_due    timestamptz,                      -- the first of them
+    PRIMARY KEY (rule_id, event_id)
+);
+CREATE INDEX event_deadline_due ON event_deadline (rule_id, next_due) WHERE next_due IS NOT NULL;
+CREATE INDEX event_opened ON event (opened_at DESC);
