@@ -9,36 +9,26 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-import urllib.request
-from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dashboards import bench_parts
 from dashboards.bench_load import Publisher
-from ioc.embedded.broker import Broker, choose, free_port
-from ioc.embedded.postgres import Postgres
-from ioc.errors import StartError
-from ioc.settings import child_environment
-from ioc.store import database, migrate
+from dashboards.bench_parts import until
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
 PROBE = "probe"
 _PER_S = 8  # numbers a second on the probed sensor
 _WARM_S = 3.0
 _USUAL_S, _LEAST_S = 20.0, 5.0  # seconds measured
 _WHOLE_S = 50.0  # seconds that all of it may take by default, the stop left out
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 CITY = 'key = "bench"\nname = "Bench"\nzone = "UTC"\n[map]\ncenter = [105.97, 9.6]\nzoom = 10\n'
 METRICS = '[level]\nname = "Level"\ndecimals = 0\n'
 FEED = 'name = "Bench"\ntopic = "bench/{sensor}/{metric}"\nformat = "value"\ncadence = "10s"\n'
@@ -52,45 +42,18 @@ WATCH = """() => { window.seen = []; const at = IOC.live.points.key.indexOf('pro
 
 def command(args: argparse.Namespace) -> int:
     """Run it and print; the last line is one JSON object."""
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if browser is None:
-        raise StartError("no Chromium is installed: ioc bench latency paints in a real browser")
+    browser = bench_parts.browser("latency")
     folder, began = Path(tempfile.mkdtemp(prefix="ioc-bench-")), time.monotonic()
     try:
-        with _city(folder, args.sensors) as (url, port):
+        _write_city(folder / "city", args.sensors)
+        with bench_parts.running(folder) as parts:
             if not args.json:
                 print(f"{args.sensors} sensors, {args.rate} messages/s", flush=True)
-            result = _measure(browser, url, port, args, began)
+            result = _measure(browser, parts.url, parts.port, args, began)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result))
     return 0
-
-
-@contextmanager
-def _city(folder: Path, sensors: int) -> Iterator[tuple[str, int]]:
-    """Everything running on a city of its own: (address of the screens, port of the broker)."""
-    postgres = Postgres(folder / "postgres" / "data", free_port())
-    broker = Broker(choose("auto"), folder / "broker", free_port())
-    _write_city(folder / "city", sensors)
-    screens, health = free_port(), free_port()
-    with ExitStack() as ends:
-        postgres.start()
-        ends.callback(postgres.stop)
-        with database.connect(postgres.url, autocommit=True) as conn:
-            migrate.migrate(conn)
-        broker.start()
-        ends.callback(broker.stop)
-        common = {"IOC_DATABASE_URL": postgres.url, "IOC_BROKER_URL": broker.url, "IOC_LOG_LEVEL": "error"}
-        for part, more in (
-            ("ingest", {"IOC_HEALTH_PORT": str(health)}),
-            ("dashboards", {"IOC_HTTP_PORT": str(screens)}),
-        ):
-            ends.callback(_end, _child(part, folder / "city", common | more))
-        url = f"http://127.0.0.1:{screens}"
-        for address in (f"http://127.0.0.1:{health}", url):
-            _wait_ready(address + "/readyz", 40.0)
-        yield url, broker.port
 
 
 def _write_city(city: Path, sensors: int) -> None:
@@ -108,39 +71,21 @@ def _write_city(city: Path, sensors: int) -> None:
     (city / "sensors.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
 
 
-def _child(part: str, city: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "ioc", part, str(city)], env=child_environment(settings))
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    child.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(10)
-    child.kill()
-
-
-def _wait_ready(address: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with suppress(OSError), urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310  our own child
-            if answer.status == 200:
-                return
-        time.sleep(0.1)
-    raise StartError(f"{address} was not ready within {seconds:.0f} s")
-
-
 def _measure(browser: str, url: str, port: int, args: argparse.Namespace, began: float) -> dict[str, Any]:
     """Publish while the page watches; match numbers with moments."""
     from playwright.sync_api import sync_playwright  # of the test extra: only this bench needs it
 
     sent: dict[int, float] = {}
     ends = threading.Event()
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=browser, args=_FLAGS) as chromium:
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=browser, args=bench_parts.FLAGS) as chromium,
+    ):
         page = chromium.new_page(viewport={"width": 1920, "height": 1080})
         load = threading.Thread(target=_publish, args=(port, args.sensors, args.rate, sent, ends), daemon=True)
         load.start()
         page.goto(url + "/wall")
-        _until(
+        until(
             page, "window.IOC && IOC.live.points && IOC.live.points.key.indexOf('probe') >= 0 && IOC.live.painted > 3"
         )
         page.evaluate(WATCH)
@@ -181,11 +126,3 @@ def _publish(port: int, sensors: int, rate: int, sent: dict[int, float], ends: t
             publisher.publish(f"bench/s{rng.randrange(others)}/level", str(rng.randrange(100)))
             due += 1 / rate
             time.sleep(max(0.0, due - time.monotonic()))
-
-
-def _until(page: Any, script: str, seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not page.evaluate(f"!!({script})"):
-        if time.monotonic() > deadline:
-            raise StartError(f"the page did not come to life within {seconds:.0f} s")
-        time.sleep(0.1)

@@ -23,7 +23,7 @@ from dashboards.viewer import CURRENT, Viewer
 from ioc.language import LANGUAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,12 +38,17 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 _SIGNED = ("/a/", "/u/")
 
 
-def policy(script_hashes: list[str]) -> str:
-    """The Content-Security-Policy: everything from this server, inline scripts only by hash, no eval."""
+def policy(script_hashes: list[str], elsewhere: Iterable[str] = ()) -> str:
+    """The Content-Security-Policy: everything from this server, inline scripts only by hash, no eval.
+
+    elsewhere: origins that the map may ask for tiles, as the city folder names them.
+    """
+    tiles = "".join(f" {origin}" for origin in elsewhere)
     scripts = " ".join(["'self'", *(h if h.startswith("'") else f"'{h}'" for h in script_hashes)])
     return (
-        f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-        "worker-src 'self' blob:; connect-src 'self'; font-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
+        f"img-src 'self' data: blob:{tiles}; worker-src 'self' blob:; connect-src 'self'{tiles}; "
+        "font-src 'self' data:; object-src 'none'; base-uri 'none'; "
         "frame-src 'self'; frame-ancestors 'self'; form-action 'self'"
     )
 

@@ -1,13 +1,15 @@
 """One message in, every screen out: keeps the newest frame, hands a new screen everything and then what changes.
 
-Runs on the event loop. A screen that is too slow loses its oldest messages and is sent everything afresh.
+Runs on the event loop. Nothing queues: a screen remembers how far it was told, and whoever is behind is told what
+changed since as it is now, in one message of its own, so old deltas are lost and the newest state never is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,39 +18,50 @@ from dashboards import metrics, snapshot, wire
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dashboards.snapshot import Frame
+    from dashboards.snapshot import Delta, Frame
 
 Message = bytes | str
-_QUEUE = 16  # messages a screen may be behind
 HEARTBEAT = 1.0  # seconds: a screen that hears nothing for three of these says so
-_NO_POINTS = snapshot.Delta(np.zeros(0, np.intp), np.zeros(0, np.intp))
+_KEPT = 240  # steps remembered: half a minute or more; who is further behind is given everything
+_CLOSE = 3  # steps behind that are told one by one, in the bytes that everybody gets
+_NOBODY = np.zeros(0, np.intp)
+_NOTHING = snapshot.Delta(_NOBODY, _NOBODY, _NOBODY)
+
+
+class Step(NamedTuple):
+    """From one frame to the next. said: the message about new and removed points before it, "" where there are none."""
+
+    sequence: int
+    delta: Delta
+    said: str
+    encoded: bytes
 
 
 class Screen:
-    """One connected browser."""
+    """One connected browser, and how far it was told."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[Message | None] = asyncio.Queue(_QUEUE)
+        self.wake = asyncio.Event()
+        self.again()
 
-    def offer(self, message: Message) -> None:
-        if self.queue.full():
-            self.offer_everything()
-        else:
-            self.queue.put_nowait(message)
-
-    def offer_everything(self) -> None:
-        """Whatever still waits is out of date: send everything afresh."""
-        while not self.queue.empty():
-            self.queue.get_nowait()
-        self.queue.put_nowait(None)
+    def again(self) -> None:
+        """It lost track, or is new: everything."""
+        self.sequence = -1
+        self.texts: dict[str, int] = {}
+        self.beat = -1
+        self.wake.set()
 
 
 class Hub:
     def __init__(self) -> None:
         self.screens: set[Screen] = set()
         self.frame: Frame | None = None
-        self.movers: NDArray[np.intp] = np.zeros(0, np.intp)
+        self.movers: NDArray[np.intp] = _NOBODY
         self.texts: dict[str, str] = {}  # the newest JSON of each kind
+        self._versions: dict[str, int] = {}
+        self._steps: deque[Step] = deque(maxlen=_KEPT)
+        self._beats = 0
+        self._beat: Message = '{"type":"wait"}'
         self.sequence = 0
         self.heard = 0  # newest commit, microseconds
         self.away = True
@@ -63,26 +76,51 @@ class Hub:
         points = [] if self.frame is None else [wire.whole(self.frame, self.movers, self.sequence, self.clock())]
         return [*self.texts.values(), *points]
 
-    def show(self, frame: Frame, movers: NDArray[np.intp], heard: int) -> None:
-        """A new frame: tell every screen what changed in it."""
+    def pending(self, screen: Screen) -> list[Message]:
+        """What this screen has not been told, which it now counts as told."""
+        texts: list[Message] = [t for kind, t in self.texts.items() if screen.texts.get(kind) != self._versions[kind]]
+        points = self._points(screen)
+        beat: list[Message] = [self._beat] if not points and screen.beat != self._beats else []
+        screen.texts, screen.sequence, screen.beat = dict(self._versions), self.sequence, self._beats
+        if self.frame is None:
+            screen.sequence = -1
+        return [*texts, *points, *beat]
+
+    def _points(self, screen: Screen) -> list[Message]:
+        if self.frame is None or screen.sequence == self.sequence:
+            return []
+        missed = [step for step in self._steps if step.sequence > screen.sequence]
+        if screen.sequence < 0 or len(missed) != self.sequence - screen.sequence:
+            return [wire.whole(self.frame, self.movers, self.sequence, self.clock())]
+        if len(missed) <= _CLOSE:
+            return [part for step in missed for part in (step.said, step.encoded) if part]
+        metrics.CAUGHT_UP.inc()
+        together = snapshot.union(step.delta for step in missed)
+        said: list[Message] = [step.said for step in missed if step.said]
+        return [*said, wire.changed(self.frame, together, self.sequence, self.clock())]
+
+    def show(self, frame: Frame, movers: NDArray[np.intp], heard: int, said: str = "") -> None:
+        """A new frame: tell every screen what changed in it. said: JSON about points that came or went."""
         old, self.frame, self.movers, self.heard = self.frame, frame, movers, heard
         metrics.FRAMES.inc()
         metrics.POINTS.set(len(frame.state))
         metrics.HEARD.set(heard / 1e6)
         if old is None or old.generation != frame.generation:
+            self._steps.clear()
+            self.sequence += 2  # so that nobody's place in the line is the one before this
+            self._wake()
+        elif (what := snapshot.delta(old, frame)) or said:
             self.sequence += 1
-            self._tell(wire.whole(frame, movers, self.sequence, self.clock()))
-            return
-        what = snapshot.delta(old, frame)
-        if len(what.changed) or len(what.moved):
-            self.sequence += 1
-            self._tell(wire.changed(frame, what, self.sequence, self.clock()))
+            self._steps.append(Step(self.sequence, what, said, wire.changed(frame, what, self.sequence, self.clock())))
+            self.quiet_since = time.monotonic()
+            self._wake()
 
     def say(self, kind: str, text: str) -> None:
         """JSON of one kind; told only when it differs from the last."""
         if self.texts.get(kind) != text:
             self.texts[kind] = text
-            self._tell(text)
+            self._versions[kind] = self._versions.get(kind, 0) + 1
+            self._wake()
 
     def forget(self, prefix: str) -> None:
         """Kinds that are no more."""
@@ -100,9 +138,10 @@ class Hub:
     def beat(self) -> None:
         """The heartbeat: clock and age, no points."""
         if self.frame is not None:
-            self._tell(wire.changed(self.frame, _NO_POINTS, self.sequence, self.clock()))
-        else:
-            self._tell('{"type":"wait"}')
+            self._beat = wire.changed(self.frame, _NOTHING, self.sequence, self.clock())
+        self._beats += 1
+        self.quiet_since = time.monotonic()
+        self._wake()
 
     async def pulse(self) -> None:
         """Beat whenever nothing else was said for a second; runs until cancelled."""
@@ -112,8 +151,6 @@ class Hub:
             if time.monotonic() - self.quiet_since >= HEARTBEAT:
                 self.beat()
 
-    def _tell(self, message: Message) -> None:
-        if isinstance(message, bytes):  # JSON carries no clock, so it is no heartbeat
-            self.quiet_since = time.monotonic()
+    def _wake(self) -> None:
         for screen in self.screens:
-            screen.offer(message)
+            screen.wake.set()

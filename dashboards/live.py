@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from dashboards import aside, board, scenes, wall
+from dashboards import aside, board, layouts, points, scenes, wall
 from dashboards.snapshot import Snapshot
 from ioc.errors import StoreError
 from ioc.store import alarm_watch, database, process, snapshot
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ioc.config.folder import CityFolder
     from ioc.health import Health
     from ioc.store.database import Connection
-    from ioc.store.snapshot import Registry
 
 log = logging.getLogger(__name__)
 _NAME = "ioc dashboards live"
@@ -57,7 +56,7 @@ class Live:
     def __init__(self, url: str, folder: CityFolder, hub: Hub, call: Callable[..., Any], health: Health | None) -> None:
         self._url, self.folder, self._hub, self._call, self._health = url, folder, hub, call, health
         self.snap: Snapshot | None = None
-        self._registry: Registry | None = None
+        self._said: dict[str, Any] | None = None  # about points that came or went, until the next frame takes it along
         self._generation = int(time.time()) & 0x7FFFFFFF  # differs after a restart, so that screens ask for the points
         self._due: dict[str, float] = defaultdict(float)
         self._reload_at: float | None = None
@@ -118,15 +117,16 @@ class Live:
         """Everything afresh; the generation moves on only when the set of points is another."""
         began = time.monotonic()
         registry = snapshot.registry(conn)
-        if _shape(registry) != _shape(self._registry):
-            self._generation += 1
-        self._registry = registry
-        heard = self.snap.heard if self.snap else 0
-        snap = self.snap = Snapshot(registry, self._generation)
-        snap.heard = heard
+        old = self.snap
+        layout, change = (
+            layouts.follow(old.layout, registry) if old else (layouts.first(registry, self._generation), None)
+        )
+        snap = Snapshot(registry, layout.generation, layout)
+        snap.heard = old.heard if old else 0
         snap.apply(snapshot.latest(conn))
         snap.move(snapshot.places(conn))
         snap.doubt(self._doubtful)
+        self.snap, self._said = snap, points.said(snap, change) if change else None
         self._offset = snapshot.now(conn) / 1e6 - time.time()
         self._alarms_changed, self._reload_at = True, None
         self._due["whole"] = time.monotonic() + _EVERY["whole"]
@@ -159,7 +159,8 @@ class Live:
             self._alarms_changed = False
             self._alarms(conn)
         frame = self.snap.frame(self.now())
-        self._call(self._hub.show, frame, self.snap.movers, self.snap.heard)
+        said, self._said = orjson.dumps(self._said).decode() if self._said else "", None
+        self._call(self._hub.show, frame, self.snap.movers, self.snap.heard, said)
         if self._is_due("figures"):
             self._draw(frame)
         if self._health:
@@ -248,10 +249,3 @@ class Live:
 
     def _beat(self, conn: Connection) -> None:
         process.beat(conn, "dashboards", self._started, "ok", {"screens": len(self._hub.screens)})
-
-
-def _shape(registry: Registry | None) -> Any:
-    """What makes two registries show the same points: a move alone is no change of the set."""
-    if registry is None:
-        return None
-    return [(r.id, r.name, r.domain, r.area, r.moves, r.kind) for r in registry.sensors], registry.series

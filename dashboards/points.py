@@ -1,4 +1,4 @@
-"""The set of points as browsers load it: one column a property, in the order the wire's indices mean."""
+"""The set of points as browsers load it, and what of it changes: one column a property, in the order of the wire."""
 
 from __future__ import annotations
 
@@ -9,26 +9,49 @@ from ioc.config.types import say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dashboards.layouts import Change
     from dashboards.snapshot import Frame, Snapshot
+
+_DEGREE = 1e7
 
 
 def columns(snap: Snapshot, frame: Frame, language: str) -> dict[str, Any]:
-    """Ids, names, places and headline metrics of every point; small tables for what repeats."""
+    """Ids, names, places and series of every point; small tables for what repeats. A removed point is in `gone`."""
     domains, domain = _table([row.domain for row in snap.sensors])
     areas, area = _table([row.area for row in snap.sensors])
-    metric_of = {at: metric for slots in snap.slots_of.values() for at, metric in slots}
-    metrics, metric = _table([metric_of.get(int(at), "") for at in snap.head])
+    metrics, metric = _table([metric for _, _, metric in snap.layout.slots])
     return {
-        "generation": snap.generation,
+        "generation": snap.generation, "revision": snap.revision,
         "id": [row.id for row in snap.sensors],
         "key": [row.key for row in snap.sensors],
         "name": [say(row.name, language) or row.key for row in snap.sensors],
-        "lat": [round(float(x), 6) for x in frame.lat],
-        "lon": [round(float(x), 6) for x in frame.lon],
-        "moves": [int(i) for i in snap.movers],
+        "lat": [x / _DEGREE for x in frame.lat.tolist()],
+        "lon": [x / _DEGREE for x in frame.lon.tolist()],
+        "moves": snap.movers.tolist(),
+        "gone": [i for i, there in enumerate(snap.layout.present) if not there],
         "domains": domains, "domain": domain, "areas": areas, "area": area,
-        "metrics": [_metric(key, snap.metrics.get(key) or {}, language) for key in metrics], "metric": metric,
+        "metrics": [_metric(key, snap.metrics.get(key) or {}) for key in metrics],
+        "slots": {"point": snap.point.tolist(), "metric": metric}, "head": snap.head.tolist(),
     }  # fmt: skip
+
+
+def said(snap: Snapshot, change: Change) -> dict[str, Any]:
+    """What came, went or looks otherwise, in all languages: one message for every screen."""
+    heads = {int(snap.point[at]) for at in change.slots}
+    names = {snap.layout.slots[at][2] for at in change.slots}
+    return {
+        "type": "set", "generation": snap.generation, "revision": snap.revision, "gone": change.gone,
+        "points": [_point(snap, i) for i in change.points],
+        "slots": [[at, int(snap.point[at]), snap.layout.slots[at][2]] for at in change.slots],
+        "heads": [[i, int(snap.head[i])] for i in sorted(heads)],
+        "metrics": [_metric(key, snap.metrics.get(key) or {}) for key in sorted(names)],
+    }  # fmt: skip
+
+
+def _point(snap: Snapshot, i: int) -> dict[str, Any]:
+    row = snap.sensors[i]
+    return {"i": i, "id": row.id, "key": row.key, "name": row.name, "lat": row.lat, "lon": row.lon,
+            "moves": bool(row.moves), "domain": row.domain, "area": row.area}  # fmt: skip
 
 
 def _table(values: Sequence[str]) -> tuple[list[str], list[int]]:
@@ -37,9 +60,11 @@ def _table(values: Sequence[str]) -> tuple[list[str], list[int]]:
     return list(distinct), [distinct[value] for value in values]
 
 
-def _metric(key: str, metric: dict[str, Any], language: str) -> dict[str, Any]:
-    states = metric.get("settings", {}).get("states") or {}
+def _metric(key: str, metric: dict[str, Any]) -> dict[str, Any]:
+    """Names in all languages. steps: [[level, severity], ...] as the metric's file says."""
+    settings = metric.get("settings", {})
     return {
-        "key": key, "name": say(metric.get("name") or {"": key}, language), "unit": metric.get("unit", ""),
-        "decimals": metric.get("decimals", 1), "states": {k: say(text, language) for k, text in states.items()},
+        "key": key, "name": metric.get("name") or {"": key}, "unit": metric.get("unit", ""),
+        "decimals": metric.get("decimals", 1), "domain": metric.get("domain", ""),
+        "states": settings.get("states") or {}, "steps": settings.get("steps") or [],
     }  # fmt: skip

@@ -14,12 +14,13 @@ from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
 from dashboards import guard, points, then, wall
+from dashboards.basemap import drawing
 from dashboards.context import current
 from dashboards.hub import Screen
 from dashboards.viewer import CURRENT, language
 from ioc.errors import StoreError
 from ioc.language import LANGUAGES
-from ioc.store import screens, snapshot
+from ioc.store import screens
 
 if TYPE_CHECKING:
     from dashboards.hub import Hub
@@ -51,33 +52,21 @@ async def the_points() -> Response:
     """Every point of the newest generation, in the viewer's language; packed once for all."""
     live, caches = current().live, current().caches
     snap, frame = live.snap, current().hub.frame
-    if snap is None or frame is None or frame.generation != snap.generation:
+    if snap is None or frame is None or (frame.generation, frame.revision) != (snap.generation, snap.revision):
         return Response(status_code=503, headers={"Retry-After": "1"})
-    key = ("points", snap.generation, language())
+    key = ("points", (snap.generation, snap.revision), language())
     if key not in caches:
-        for old in [k for k in caches if k[0] == "points" and k[1] != snap.generation]:
+        for old in [k for k in caches if k[0] == "points" and k[1] != key[1]]:
             del caches[old]
         caches[key] = await asyncio.to_thread(lambda: _json(points.columns(snap, frame, key[2]), packed=True))
     return caches[key]  # type: ignore[no-any-return]
 
 
-@router.get("/api/areas")
-async def areas() -> Response:
-    """The areas valid today, as GeoJSON with their keys."""
-    rows = await current().read(snapshot.areas)
-    return await asyncio.to_thread(lambda: _json(wall.area_collection(rows, language()), packed=True))
-
-
 @router.get("/api/basemap")
 async def basemap() -> Response:
     """The base map of the city folder, GeoJSON; an empty one where the folder has none."""
-    folder = current().folder
-    name = folder.city.map.basemap
-    file = (folder.path / name).resolve() if name else None
-    if file is not None and file.suffix not in {".geojson", ".json"}:
-        log.warning("the base map %s is not drawn: convert it to GeoJSON", name)
-        file = None
-    if file is None or not file.is_file() or not file.is_relative_to(folder.path.resolve()):
+    file = drawing(current().folder)
+    if file is None:
         return _json({"type": "FeatureCollection", "features": []})
     key = ("basemap", file.stat().st_mtime_ns, str(file))
     if key not in current().caches:
@@ -120,10 +109,10 @@ async def live(socket: WebSocket) -> None:
 
 
 async def _send(socket: WebSocket, hub: Hub, screen: Screen) -> None:
-    screen.offer_everything()
     while True:
-        message = await screen.queue.get()
-        for part in hub.everything() if message is None else [message]:
+        await screen.wake.wait()
+        screen.wake.clear()
+        for part in hub.pending(screen):
             await (socket.send_bytes(part) if isinstance(part, bytes) else socket.send_text(part))
 
 
@@ -132,7 +121,7 @@ async def _receive(socket: WebSocket, screen: Screen) -> None:
     try:
         while True:
             if (await socket.receive_text()) == "again":
-                screen.offer_everything()
+                screen.again()
     except (WebSocketDisconnect, RuntimeError, KeyError):
         return
 

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dashboards import layouts
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from dashboards.layouts import Layout
     from ioc.records import Micros
     from ioc.store.snapshot import Latest, Place, Registry
 
@@ -25,6 +28,9 @@ NO_DATA, NORMAL, WARNING, CRITICAL, STALE, NOTEWORTHY, DOUBTFUL = range(7)
 _RANK = np.array([0, 1, 3, 4, 0, 2, 0], np.uint8)  # which of two states matters more
 _NEVER = np.iinfo(np.int64).min
 _SECOND = 1_000_000
+_LAST_SECOND = 0xFFFFFFFF
+_DEGREE = 10_000_000
+_POLE, _NULL = 85.0, 1e-3  # degrees: what a web map can draw, and how near to 0, 0 nothing of a city is
 _CADENCES = 3  # a sensor that missed this many of its own reports is out of date
 _LEAST = 60.0  # seconds: nothing is out of date sooner, the path itself takes a moment
 _UNTOLD = 6 * 3600.0  # seconds: the patience with a sensor that says no cadence
@@ -32,52 +38,66 @@ BY_PRIORITY = {1: CRITICAL, 2: WARNING, 3: WARNING, 4: WARNING}
 
 
 class Frame(NamedTuple):
-    """One moment of the whole map, never changed once made. value: NaN where there is none; time: seconds, 0 none."""
+    """One moment of the whole map, never changed once made.
+
+    Of each point: state; time of its newest value, seconds, 0 none; lat and lon in 1e-7 degrees, and `at`, when it was
+    there, ms, 0 unknown. Of each slot: value, NaN where there is none; since, its time in seconds.
+    """
 
     generation: int
+    revision: int
     state: NDArray[np.uint8]
-    value: NDArray[np.float32]
     time: NDArray[np.uint32]
-    lat: NDArray[np.float32]
-    lon: NDArray[np.float32]
+    value: NDArray[np.float64]
+    since: NDArray[np.uint32]
+    lat: NDArray[np.int32]
+    lon: NDArray[np.int32]
+    at: NDArray[np.int64]
 
 
 class Delta(NamedTuple):
-    """Indices of points whose state, value or time changed, and of those that moved."""
+    """Slots with another value or time, points with another state, points elsewhere: indices, rising."""
 
-    changed: NDArray[np.intp]
+    values: NDArray[np.intp]
+    states: NDArray[np.intp]
     moved: NDArray[np.intp]
+
+    def __bool__(self) -> bool:
+        return any(map(len, self))
 
 
 class Snapshot:
-    """The city now. Points are in registry order; a series is a slot, the slots of one point lie together."""
+    """The city now. A sensor is a point, a series a slot; both keep their index while the generation lasts."""
 
-    def __init__(self, registry: Registry, generation: int) -> None:
-        self.generation = generation
-        self.sensors: Sequence[Any] = registry.sensors
+    def __init__(self, registry: Registry, generation: int, layout: Layout | None = None) -> None:
+        layout = layout or layouts.first(registry, generation)
+        self.layout, self.generation, self.revision = layout, layout.generation, layout.revision
+        self.sensors: Sequence[Any] = layout.sensors
         self.metrics = registry.metrics
-        self.index = {row.id: i for i, row in enumerate(registry.sensors)}
-        shown = [(i, s, m) for i, s, m in registry.series if s in self.index]
+        self.index = {row.id: i for i, row in enumerate(layout.sensors) if layout.present[i]}
+        shown = layout.slots
+        places = {row.id: i for i, row in enumerate(layout.sensors)}
         self.slot = {series: at for at, (series, _, _) in enumerate(shown)}
         self.series = np.array([series for series, _, _ in shown], np.int64)
         self.slots_of = _slots(shown)
-        self._point = np.array([self.index[s] for _, s, _ in shown], np.intp)
+        self.point = self._point = np.array([places[s] for _, s, _ in shown], np.intp)
         self._slots_by_metric = _by_metric(shown)
         self._members: dict[tuple[str, str | None, str | None], tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
-        self._owners, self._starts = _runs(self._point)
+        self._order = np.argsort(self._point, kind="stable")
+        self._owners, self._starts = _runs(self._point[self._order])
         steps = {key: _steps(metric) for key, metric in registry.metrics.items()}
         self._steps = [steps.get(m) for _, _, m in shown]
-        self.head = _heads(shown, self.index, steps)
-        self._patience = np.array([_patience(r.cadence) for r in registry.sensors], np.float64) * _SECOND
+        self.head = _heads(shown, places, steps)
+        self._patience = np.array([_patience(r.cadence) for r in layout.sensors], np.float64) * _SECOND
         self.values = np.full(len(shown), np.nan)
         self.times = np.full(len(shown), _NEVER, np.int64)
         self._severity = np.zeros(len(shown), np.uint8)
         self._doubt = np.zeros(len(shown), np.bool_)
-        self._alarm = np.zeros(len(registry.sensors), np.uint8)
+        self._alarm = np.zeros(len(layout.sensors), np.uint8)
         self.alarmed = np.zeros(len(shown), np.uint8)  # a slot's own alarms: NO_DATA where it has none
-        self._lat = np.array([r.lat for r in registry.sensors], np.float32)
-        self._lon = np.array([r.lon for r in registry.sensors], np.float32)
-        self._moves = np.array([r.moves for r in registry.sensors], np.bool_)
+        self._lat, self._lon = _degrees([r.lat for r in layout.sensors]), _degrees([r.lon for r in layout.sensors])
+        self._at = np.zeros(len(layout.sensors), np.int64)
+        self._moves = np.array([r.moves for r in layout.sensors], np.bool_)
         self.heard: Micros = 0  # the newest commit seen
 
     def apply(self, rows: Iterable[Latest]) -> None:
@@ -102,7 +122,7 @@ class Snapshot:
         slots = self._slots_by_metric.get(metric, [])
         owners = [self.sensors[self._point[at]] for at in slots]
         kept = [at for at, row in zip(slots, owners, strict=True)
-                if (sensor is None or row.key == sensor) and (area is None or row.area == area)]  # fmt: skip
+                if row.id in self.index and sensor in (None, row.key) and area in (None, row.area)]  # fmt: skip
         found = np.array(kept, np.intp)
         return found, self._point[found]
 
@@ -119,8 +139,9 @@ class Snapshot:
     def move(self, rows: Iterable[Place]) -> None:
         for row in rows:
             at = self.index.get(row.sensor)
-            if at is not None:
-                self._lat[at], self._lon[at], self._moves[at] = row.lat, row.lon, True
+            if at is not None and placed(row.lat, row.lon):
+                self._lat[at], self._lon[at] = round(row.lat * _DEGREE), round(row.lon * _DEGREE)
+                self._at[at], self._moves[at] = row.time // 1000, True
 
     def doubt(self, series: Iterable[int]) -> None:
         """Series whose values must not be believed: replaces what was said before."""
@@ -149,14 +170,14 @@ class Snapshot:
         state[old] = STALE
         state[~heard] = NO_DATA
         state = np.where(self._alarm > 0, self._alarm, state).astype(np.uint8)
-        value = np.where(self.head >= 0, self.values[self.head], np.nan) if len(self.values) else _nothing(len(state))
-        seconds = np.where(heard, newest // _SECOND, 0).clip(0).astype(np.uint32)
-        return Frame(self.generation, state, value.astype(np.float32), seconds, self._lat.copy(), self._lon.copy())
+        state[~self.layout.present] = NO_DATA
+        return Frame(self.generation, self.revision, state, _seconds(newest), self.values.copy(), _seconds(self.times),
+                     self._lat.copy(), self._lon.copy(), self._at.copy())  # fmt: skip
 
     def _newest(self) -> NDArray[np.int64]:
         newest = np.full(len(self.sensors), _NEVER, np.int64)
         if len(self._owners):
-            newest[self._owners] = np.maximum.reduceat(self.times, self._starts)
+            newest[self._owners] = np.maximum.reduceat(self.times[self._order], self._starts)
         return newest
 
     def _noteworthy(self) -> NDArray[np.bool_]:
@@ -180,16 +201,38 @@ def worst(states: NDArray[np.uint8]) -> int:
     return int(states[np.argmax(_RANK[states])]) if len(states) else NO_DATA
 
 
+def placed(lat: float, lon: float) -> bool:
+    """Whether a place can be drawn: on the earth, and not at 0, 0, where receivers without a fix say they are."""
+    return abs(lat) <= _POLE and abs(lon) <= 180 and (abs(lat) > _NULL or abs(lon) > _NULL)
+
+
 def delta(old: Frame, new: Frame) -> Delta:
-    """What a screen that shows `old` must be told to show `new`; both of one generation."""
-    same = (old.value == new.value) | (np.isnan(old.value) & np.isnan(new.value))
-    changed = (old.state != new.state) | (old.time != new.time) | ~same
-    moved = (old.lat != new.lat) | (old.lon != new.lon)
-    return Delta(np.flatnonzero(changed), np.flatnonzero(moved))
+    """What a screen that shows `old` must be told to show `new`, of the same generation and maybe with more in it."""
+    slots, points = len(old.value), len(old.state)
+    value, since = new.value[:slots], new.since[:slots]
+    same = (old.value == value) | (np.isnan(old.value) & np.isnan(value))
+    moved = (old.lat != new.lat[:points]) | (old.lon != new.lon[:points]) | (old.at != new.at[:points])
+    return Delta(_with_new((old.since != since) | ~same, len(new.value)),
+                 _with_new(old.state != new.state[:points], len(new.state)),
+                 _with_new(moved, len(new.state)))  # fmt: skip
 
 
-def _nothing(count: int) -> NDArray[np.float64]:
-    return np.full(count, np.nan)
+def union(parts: Iterable[Delta]) -> Delta:
+    """What several deltas together touch."""
+    columns = zip(*parts, strict=True)
+    return Delta(*(np.unique(np.concatenate(column)).astype(np.intp) for column in columns))
+
+
+def _with_new(changed: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
+    return np.concatenate((np.flatnonzero(changed), np.arange(len(changed), count))).astype(np.intp)
+
+
+def _seconds(times: NDArray[np.int64]) -> NDArray[np.uint32]:
+    return (times // _SECOND).clip(0, _LAST_SECOND).astype(np.uint32)
+
+
+def _degrees(values: Sequence[float]) -> NDArray[np.int32]:
+    return (np.array(values, np.float64) * _DEGREE).round().astype(np.int32)
 
 
 def _slots(shown: list[tuple[int, int, str]]) -> dict[int, list[tuple[int, str]]]:

@@ -70,7 +70,7 @@ def blank(snap: Snapshot) -> Snapshot:
     twin._doubt = np.zeros_like(snap._doubt)  # noqa: SLF001
     twin._alarm = np.full_like(snap._alarm, NO_DATA)  # noqa: SLF001
     twin.alarmed = np.full_like(snap.alarmed, NO_DATA)
-    twin._lat, twin._lon = snap._lat.copy(), snap._lon.copy()  # noqa: SLF001
+    twin._lat, twin._lon, twin._at = snap._lat.copy(), snap._lon.copy(), snap._at.copy()  # noqa: SLF001
     twin._moves = snap._moves.copy()  # noqa: SLF001
     twin.heard = 0
     return twin
@@ -100,7 +100,7 @@ def _be_patient(snap: Snapshot, now: int) -> None:
     talking ones shows, and a history that keeps every twentieth minute is not grey all over.
     """
     known = snap.times != _NEVER
-    owner = np.array([i for i, row in enumerate(snap.sensors) for _ in snap.slots_of.get(row.id, ())], np.intp)
+    owner = snap.point
     feeds = np.array([row.feed for row in snap.sensors])
     if not len(owner) or not known.any():
         return

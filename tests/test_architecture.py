@@ -26,6 +26,7 @@ OWNERS = {
     "uvicorn": ("dashboards/",),
     "pint": ("ioc/units.py",),
     "jmespath": ("ingest/",),
+    "pmtiles": ("dashboards/basemap",),
     "aiosmtpd": ("ioc/embedded/mail.py",),
     "geopandas": ("ioc/city.py", "ioc/geo/", "sample_feeds/"),
     "pyarrow": ("ioc/export/",),

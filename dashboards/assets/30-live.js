@@ -2,8 +2,10 @@
 'use strict';
 IOC.live = (() => {
   const CUT = 2500, CLOSED = 1000, RELOAD = 300000, LEAST = 400, MOST = 4000; // ms
-  const live = {points: null, states: null, values: null, times: null, generation: -1, texts: {}, away: false, offset: 0,
-    data: 0, heard: 0, opened: false, painted: 0};
+  // Of each point: states, values (of its headline), times (of its newest value, s), seen (ms, when a moving one was there).
+  // Of each slot, one metric of one point: slotValues, slotTimes.
+  const live = {points: null, states: null, values: null, times: null, seen: null, slotValues: null, slotTimes: null,
+    generation: -1, revision: -1, texts: {}, away: false, offset: 0, data: 0, heard: 0, opened: false, painted: 0};
   const listeners = {};
   let socket = null, pause = LEAST, sequence = -1, loading = false, greyed = false;
 
@@ -30,7 +32,7 @@ IOC.live = (() => {
     mine.onmessage = event => {
       if (mine !== socket) return;
       live.heard = performance.now(); pause = LEAST; live.opened = true;
-      if (typeof event.data === 'string') { const message = JSON.parse(event.data); live.texts[message.type] = message; tell(message.type.split('/')[0], message); }
+      if (typeof event.data === 'string') { const message = JSON.parse(event.data); if (message.type === 'set') { IOC.registry.apply(live, message, tell); return; } live.texts[message.type] = message; tell(message.type.split('/')[0], message); }
       else binary(event.data);
     };
     mine.onclose = () => {
@@ -44,41 +46,30 @@ IOC.live = (() => {
   }
 
   function binary(buffer) {
-    const head = new DataView(buffer), kind = head.getUint8(0), generation = head.getUint32(4, true), number = head.getUint32(8, true);
-    const n = head.getUint32(12, true), m = head.getUint32(16, true);
+    const head = new DataView(buffer), u32 = at => head.getUint32(at, true), kind = head.getUint8(0), number = u32(12);
     live.away = head.getUint8(1) === 1;
-    if (live.past) { live.past.base = head.getFloat64(24, true); live.past.stamp = Date.now(); } else live.offset = head.getFloat64(24, true) - Date.now();
-    live.data = head.getFloat64(32, true);
-    if (generation !== live.generation) { load(); tick(); return; }
+    if (live.past) { live.past.base = head.getFloat64(32, true); live.past.stamp = Date.now(); } else live.offset = head.getFloat64(32, true) - Date.now();
+    live.data = head.getFloat64(40, true);
+    if (u32(4) !== live.generation || u32(8) !== live.revision) { load(); tick(); return; }
     if (kind === 2 && number <= sequence) { tick(); return; } // older than the whole picture we have, or a heartbeat
     sequence = number;
-    let at = 40;
-    const take = (type, count) => { const found = new type(buffer, at, count); at += found.byteLength; return found; };
-    const index = kind === 2 ? take(Uint32Array, n) : null, value = take(Float32Array, n), time = take(Uint32Array, n);
-    const state = take(Uint8Array, n); at += (4 - n % 4) % 4;
-    const moved = take(Uint32Array, m), lat = take(Float32Array, m), lon = take(Float32Array, m);
-    for (let i = 0; i < n; i++) {
-      const p = index ? index[i] : i;
-      live.values[p] = value[i]; live.times[p] = time[i]; live.states[p] = state[i];
-    }
-    for (let i = 0; i < m; i++) { live.points.lat[moved[i]] = lat[i]; live.points.lon[moved[i]] = lon[i]; }
-    tell('points', {whole: kind === 1, index, moved});
-    live.painted++;
+    const began = performance.now();
+    const change = (kind === 1 ? IOC.registry.whole : IOC.registry.changed)(live, buffer, [u32(16), u32(20), u32(24), u32(28)], head.getFloat64(32, true));
+    tell('points', change);
+    live.painted++; live.spent = performance.now() - began;
     tick();
   }
 
-  // The set of points changed, or is not known yet: fetch it, then ask for everything.
+  // The set of points is another, or is not known yet: fetch it, then ask for everything.
   async function load() {
     if (loading) return;
     loading = true;
     try {
       const answer = await fetch('/api/points');
       if (!answer.ok) throw new Error(answer.status);
-      const points = await answer.json(), n = points.id.length;
-      live.points = points; live.generation = points.generation;
-      live.states = new Uint8Array(n); live.values = new Float32Array(n).fill(NaN); live.times = new Uint32Array(n);
+      IOC.registry.take(live, await answer.json());
       sequence = -1;
-      tell('registry', points);
+      tell('registry', live.points);
       if (socket.readyState === 1) { if (live.past) ask({}); else socket.send('again'); }
       loading = false;
     } catch (error) { setTimeout(() => { loading = false; if (socket.readyState === 1) { if (live.past) ask({}); else socket.send('again'); } }, 1000); }

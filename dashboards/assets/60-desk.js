@@ -19,15 +19,18 @@
     mark();
     const place = $('map');
     if (place === home) return;
-    if (map && map.map) map.map.remove();
+    if (map) map.remove();
     home = place; map = null;
     if (!place) return;
-    map = new IOC.Map(place, {onEvent: place.classList.contains('live') ? happening : null, onPick: place.classList.contains('live') ? i => picked(i) : i => { location.href = '/?sensor=' + encodeURIComponent(IOC.live.points.key[i]); }});
-    if (place.classList.contains('live')) { map.legend($('legend')); tools(); }
+    const live = place.classList.contains('live');
+    map = new IOC.Map(place, {onEvent: live ? happening : null, onPick: live ? picked : i => { location.href = '/?sensor=' + encodeURIComponent(IOC.live.points.key[i]); },
+      tools: live ? {tools: $('tools'), side: $('map-side')} : null});
+    map.onPlaceless = sensor => { set('picked', {data: {id: sensor.id, key: sensor.key}}); history.replaceState(history.state, '', '/?sensor=' + encodeURIComponent(sensor.key)); $('map-page').classList.add('picked'); };
+    if (live) map.legend($('legend'));
     if (IOC.live.texts.alarms) map.showAlarms(IOC.live.texts.alarms.alarms);
     if (IOC.live.texts.events) map.events.show(IOC.live.texts.events.events);
     map.count();
-    const ready = setInterval(() => { if (!map || !map.ready || !IOC.live.points) return; clearInterval(ready); wanted(); }, 100);
+    const ready = setInterval(() => { if (!map || !(map.ready || map.plain) || !IOC.live.points) return; clearInterval(ready); wanted(); }, 100);
   }
 
   // A sensor named in the address, or by an alarm's page, is picked and shown.
@@ -35,9 +38,9 @@
     const event = +new URLSearchParams(location.search).get('event');
     if (event && home.classList.contains('live')) happening(event);
     const key = home.dataset.sensor || new URLSearchParams(location.search).get('sensor');
-    const i = key ? IOC.live.points.key.indexOf(key) : -1;
+    const i = key ? IOC.registry.at(IOC.live.points, key) : -1;
     if (i >= 0) { map.pick(i, !home.dataset.sensor); map.fly(i); }
-    else if (home.dataset.lat) map.map.jumpTo({center: [+home.dataset.lon, +home.dataset.lat], zoom: 12.5});
+    else if (home.dataset.lat && map.map) map.map.jumpTo({center: [+home.dataset.lon, +home.dataset.lat], zoom: 12.5});
   }
 
   function picked(i) {
@@ -54,30 +57,6 @@
     set('picked', {data: {event: id}});
     history.replaceState(history.state, '', '/?event=' + id);
     $('map-page').classList.add('picked');
-  }
-
-  // Search by name, and a choice of domains.
-  function tools() {
-    const search = IOC.make('input'), list = IOC.make('ul', 'found'), domain = IOC.make('select');
-    Object.assign(search, {type: 'search', placeholder: IOC.word('map.search'), ariaLabel: IOC.word('map.search'), maxLength: 60});
-    domain.setAttribute('aria-label', IOC.word('map.domains'));
-    domain.append(new Option(IOC.word('map.all'), ''), ...Object.entries(IOC.facts.domains).sort((a, b) => a[1].order - b[1].order).map(([key, d]) => new Option(IOC.say(d.name), key)));
-    const plain = text => text.normalize('NFD').replace(/[\u0300-\u036f]/g, '').replace(/đ/gi, 'd').toLowerCase();
-    const find = () => {
-      const words = plain(search.value).split(/\s+/).filter(Boolean), points = IOC.live.points, hits = [];
-      const fits = i => { const name = plain(points.name[i] + ' ' + points.key[i]); return words.every(w => name.includes(w)); };
-      if (words.join('').length > 1 && points) for (let i = 0; i < points.id.length && hits.length < 8; i++) if (map.shown(i) && fits(i)) hits.push(i);
-      list.replaceChildren(...hits.map(i => {
-        const item = IOC.make('li'), button = IOC.make('button', '', points.name[i]);
-        button.type = 'button';
-        button.addEventListener('click', () => { list.replaceChildren(); search.value = ''; map.pick(i, true); map.fly(i); });
-        item.append(button); return item;
-      }));
-    };
-    search.addEventListener('input', find);
-    search.addEventListener('keydown', event => { if (event.key === 'Enter' && list.firstChild) list.firstChild.firstChild.click(); if (event.key === 'Escape') list.replaceChildren(); });
-    domain.addEventListener('change', () => { map.choose(domain.value ? [domain.value] : []); map.count(); });
-    $('tools').replaceChildren(search, domain, list);
   }
 
   IOC.live.on('registry', () => { if (map) { map.registry(); map.count(); } });

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ByteSize, Field, field_validator
 
 from ioc.config.types import Duration, Key, Model, Text, parse_duration
+
+
+class TileServer(Model):
+    """Tiles of another server, which browsers ask themselves. layout: how its vector layers are named."""
+
+    url: Annotated[str, Field(pattern=r"^(https?://[\w.:-]+)?/\S*\{z\}\S*$")]
+    kind: Literal["vector", "raster"] = "vector"
+    layout: Literal["", "openmaptiles", "protomaps", "shortbread", "ioc"] = "openmaptiles"
+    min_zoom: Annotated[int, Field(ge=0, le=24)] = 0
+    max_zoom: Annotated[int, Field(ge=0, le=24)] = 14
 
 
 class MapView(Model):
@@ -17,7 +27,9 @@ class MapView(Model):
     center: tuple[float, float]
     zoom: Annotated[float, Field(ge=0, le=24)] = 10.0
     bounds: tuple[float, float, float, float] | None = None
-    basemap: str | None = None  # a GeoJSON file in the folder, drawn under everything
+    basemap: str | None = None  # a GeoJSON file in the folder: drawn in mails, and under everything where no tiles are
+    tiles: str | TileServer | None = None  # a PMTiles file in the folder (`ioc basemap build` makes one), or a server
+    attribution: str = ""  # whom the base map is from, said on it
 
 
 class Domain(Model):

@@ -43,7 +43,15 @@ def _view(found: Reading, city: CityFolder) -> Iterator[Fault]:
         yield found.fault("city", "", ("map", "basemap"), f"there is no file {view.basemap!r} in the folder")
     elif view.basemap and not view.basemap.endswith((".geojson", ".json")):
         hint = "convert it: ogr2ogr basemap.geojson FILE"
+        if view.basemap.endswith(".pmtiles"):
+            hint = f"tiles go beside the drawing: tiles = {view.basemap!r}"
         yield found.fault("city", "", ("map", "basemap"), f"{view.basemap!r} is not GeoJSON", hint)
+    if isinstance(view.tiles, str) and not (city.path / view.tiles).is_file():
+        hint, what = (
+            "ioc basemap build makes one; until then the map is plain",
+            f"there is no file {view.tiles!r} in the folder",
+        )
+        yield found.fault("city", "", ("map", "tiles"), what, hint, warning=True)
 
 
 def _areas(city: CityFolder) -> Iterator[Fault]:

@@ -74,6 +74,11 @@ def registry(conn: Connection) -> Registry:
     return Registry(sensors, series, {row["key"]: row for row in _rows(conn, "metrics")})
 
 
+def placeless(conn: Connection, most: int = 500) -> list[Row]:
+    """Sensors that no map can draw: id, key, name, domain, feed, the lat and lon they give, and how many there are."""
+    return _rows(conn, "placeless", most=most)
+
+
 def latest(conn: Connection, series: list[int] | None = None) -> list[Latest]:
     """The newest value of each series, or of just these."""
     name = "latest_all" if series is None else "latest_of"

@@ -7,17 +7,33 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 SELECT key, name, zone, settings, digest FROM city;
 
 -- sensors --
--- Every sensor that has a place, with the cadence it is held to, seconds.
-SELECT s.id, s.key, s.name, s.domain, coalesce(f.key, '') AS feed, s.kind, coalesce(p.lat, s.lat) AS lat,
-       coalesce(p.lon, s.lon) AS lon, coalesce(s.area, '') AS area, s.moves,
-       extract(epoch FROM coalesce(s.cadence, f.cadence, h.cadence))::float8 AS cadence
+-- Every sensor that has a place which can be drawn (0, 0 is where receivers without a fix say they are), with the cadence
+-- it is held to, seconds. A moving one is where it was last seen, else where it is registered.
+SELECT s.id, s.key, s.name, s.domain, coalesce(f.key, '') AS feed, s.kind, at.lat, at.lon, coalesce(s.area, '') AS area,
+       s.moves, extract(epoch FROM coalesce(s.cadence, f.cadence, h.cadence))::float8 AS cadence
 FROM sensor s
 LEFT JOIN feed f ON f.id = s.feed_id
 LEFT JOIN latest_position p ON p.sensor_id = s.id
 LEFT JOIN (SELECT se.sensor_id, min(sh.cadence) AS cadence FROM series_habit sh JOIN series se ON se.id = sh.series_id
            GROUP BY se.sensor_id) h ON h.sensor_id = s.id
-WHERE coalesce(p.lat, s.lat) IS NOT NULL AND coalesce(p.lon, s.lon) IS NOT NULL AND coalesce(f.enabled, true)
+CROSS JOIN LATERAL (
+    SELECT c.lat, c.lon FROM (VALUES (1, p.lat, p.lon), (2, s.lat, s.lon)) AS c (choice, lat, lon)
+    WHERE abs(c.lat) <= 85 AND abs(c.lon) <= 180 AND greatest(abs(c.lat), abs(c.lon)) > 0.001
+    ORDER BY c.choice LIMIT 1) at
+WHERE coalesce(f.enabled, true)
 ORDER BY s.id;
+
+-- placeless --
+-- Sensors that no map can draw: without a place, or with one that is none..
+SELECT s.id, s.key, s.name, s.domain, f.name AS feed, coalesce(p.lat, s.lat) AS lat, coalesce(p.lon, s.lon) AS lon,
+       count(*) OVER () AS total
+FROM sensor s
+LEFT JOIN feed f ON f.id = s.feed_id
+LEFT JOIN latest_position p ON p.sensor_id = s.id
+WHERE coalesce(f.enabled, true) AND NOT EXISTS (
+    SELECT FROM (VALUES (p.lat, p.lon), (s.lat, s.lon)) AS c (lat, lon)
+    WHERE abs(c.lat) <= 85 AND abs(c.lon) <= 180 AND greatest(abs(c.lat), abs(c.lon)) > 0.001)
+ORDER BY s.key LIMIT %(most)s;
 
 -- series --
 -- Every series, those of one sensor together.
