@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from alerts import gallery, grouping, mail, outgoing, pictures
-from alerts.card import Card, bare, card, headline, place
+from alerts.card import MEASURED, Card, bare, card, headline, place
 from alerts.reader import Reader
 from ioc.language import known
 from ioc.signing import Links
@@ -134,7 +134,7 @@ class Composer:
             for who in outbox.watchers(conn):
                 reader, ident = self._reader(who, at), uuid4()
                 said = {k: _time(v, reader) for k, v in values.items()}
-                heading, body = reader.words[title], reader.words[text].format(**said)
+                heading, body = (reader.words[key].format(**said) for key in (title, text))
                 envelope = self._envelope(conn, ident, who, [], at, "system")
                 raw = mail.notice(heading, body, envelope, reader)
                 self._put(conn, who, f"system:{ident}", envelope, id=ident, priority=1, subject=heading, mime=raw,
@@ -241,7 +241,7 @@ class Composer:
         return cards, broken
 
     def _told(self, conn: Connection, row: dict[str, Any], plan: Plan, reader: Reader) -> Card:
-        trend = pictures.trend(conn, row, reader.now) if row["kind"] == "threshold" else (None, 0)
+        trend = pictures.trend(conn, row, reader.now) if row["kind"] in MEASURED else (None, 0)
         told = mail_facts.told(conn, [row["id"]], plan.contact_id).get(row["id"], [])
         changes = mail_facts.changes(conn, [row["id"]]).get(row["id"], [])
         near = mail_facts.near(conn, row)

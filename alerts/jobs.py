@@ -6,11 +6,12 @@ A job that loses its database drops its connection and tries again at its next t
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from alerts import metrics
+from alerts import metrics, room
 from alerts.evaluator import aligned
 from ioc.config.types import say
 from ioc.errors import StoreAway
@@ -59,6 +60,7 @@ class Ticker:
         self._loaded = self._away = False
         self._folder: CityFolder | None = None
         self.last: datetime | None = None
+        self._one = threading.Lock()  # a tick and a look in between share the connection and what is remembered
 
     def adopt(self, folder: CityFolder) -> None:
         """Rules changed: the next tick reads them anew."""
@@ -66,18 +68,28 @@ class Ticker:
 
     def run(self) -> None:
         started = time.monotonic()
-        try:
-            with database.translated():
-                outcome = self._tick(self._link.get())
-        except StoreAway:
-            self._away = True
-            self._link.drop()
-            raise
+        with self._one:
+            try:
+                with database.translated():
+                    outcome = self._tick(self._link.get())
+            except StoreAway:
+                self._away = True
+                self._link.drop()
+                raise
         if outcome is not None:
             metrics.TICK.observe(time.monotonic() - started)
             metrics.OPENED.inc(outcome.opened)
             if outcome.errors:
                 metrics.ERRORS.labels("rules").inc(len(outcome.errors))
+
+    def look(self) -> None:
+        """Between two ticks: only what spoke."""
+        with self._one, database.translated():
+            if not self._loaded or self._away:
+                return
+            conn = self._link.get()
+            outcome = self._evaluator.look(conn, clock(conn))
+            metrics.OPENED.inc(outcome.opened if outcome is not None else 0)
 
     def _tick(self, conn: Connection) -> Outcome | None:
         at = aligned(clock(conn))
@@ -125,9 +137,16 @@ class Turn:
         self._link.drop()
 
 
-def writing(composer: Composer) -> Callable[[Connection], object]:
-    """Everything owed that is due, into the outbox."""
-    return lambda conn: metrics.WRITTEN.inc(composer.run(conn))
+def writing(composer: Composer, told: Callable[[], object] = lambda: None) -> Callable[[Connection], object]:
+    """Everything owed that is due, into the outbox; told: called where anything was."""
+
+    def work(conn: Connection) -> None:
+        written = composer.run(conn)
+        metrics.WRITTEN.inc(written)
+        if written:
+            told()
+
+    return work
 
 
 def sending(sender: Sender) -> Callable[[Connection], object]:
@@ -143,14 +162,15 @@ def sending(sender: Sender) -> Callable[[Connection], object]:
     return work
 
 
-def tidying(folder: Callable[[], CityFolder]) -> Callable[[Connection], object]:
-    """Old ticks and old bytes are forgotten; the state of mail is shown."""
+def tidying(folder: Callable[[], CityFolder], composer: Composer) -> Callable[[Connection], object]:
+    """Old ticks and old bytes are forgotten; the state of mail is shown; a disk that fills is told."""
 
     def work(conn: Connection) -> None:
         now = clock(conn)
         leader.forget_ticks(conn, now)
         rules.forget_late(conn, now - timedelta(hours=1))
         outbox.forget_bodies(conn, now)
+        room.warn(conn, composer, now)
         for state, count in outbox.counts(conn, now).items():
             metrics.WAITING.labels(state).set(count)
         for key, state, _ in outbox.channels(conn):

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from alerts import jobs, learn, metrics, ping, smtp, tester
@@ -23,6 +25,7 @@ from alerts.evaluator import EVERY, Evaluator, aligned
 from alerts.mail import From
 from alerts.painter import Painter
 from alerts.sender import Courier, Sender
+from alerts.waker import Waker
 from alerts.ways import ways
 from ioc import watch
 from ioc.config import folder as folders
@@ -31,7 +34,6 @@ from ioc.errors import ConfigError, IocError, StoreError
 from ioc.store import database, leader, process, registry, upkeep
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
     from pathlib import Path
 
@@ -116,7 +118,9 @@ class Service:
         ticker = jobs.Ticker(self._settings.database_url, evaluator, composer)
         turns = self._turns(composer, evaluator)
         turns["editions"] = self._editions(composer, epoch)
-        scheduler = self._metronome(ticker, turns)
+        scheduler = self._scheduler = self._metronome(ticker, turns)
+        done = threading.Event()
+        Waker(self._settings.database_url, ticker.look, self._soon, done).start()
         metrics.LEADER.set(1)
         try:
             while not self._stop.wait(2.0):
@@ -125,6 +129,7 @@ class Service:
                 self._say(conn, ticker, composer)
         finally:
             metrics.LEADER.set(0)
+            done.set()
             scheduler.shutdown(wait=False)
             ticker.close()
             for turn in turns.values():
@@ -135,8 +140,8 @@ class Service:
     def _turns(self, composer: Composer, evaluator: Evaluator) -> dict[str, jobs.Turn]:
         url = self._settings.database_url
         found = {
-            "write": jobs.Turn(url, "write", jobs.writing(composer)),
-            "tidy": jobs.Turn(url, "tidy", jobs.tidying(lambda: self.folder)),
+            "write": jobs.Turn(url, "write", jobs.writing(composer, self._send_soon)),
+            "tidy": jobs.Turn(url, "tidy", jobs.tidying(lambda: self.folder, composer)),
             "ping": jobs.Turn(url, "ping", ping.pinging(lambda: self.folder)),
             "test": jobs.Turn(
                 url, "test", tester.working(lambda: self.folder.thresholds, lambda: self.folder.city.tz)
@@ -181,6 +186,18 @@ class Service:
             scheduler.add_job(turn.run, "interval", seconds=seconds, id=name, executor=name)
         scheduler.start()
         return scheduler
+
+    def _soon(self, job: str, seconds: float) -> None:
+        """That job runs in so many seconds, if it would not sooner."""
+        when = datetime.now(UTC) + timedelta(seconds=seconds)
+        with suppress(JobLookupError, AttributeError):  # it is not there, or the metronome is being stopped
+            found = self._scheduler.get_job(job)
+            if found.next_run_time is None or found.next_run_time > when:
+                self._scheduler.modify_job(job, next_run_time=when)
+
+    def _send_soon(self) -> None:
+        for job in ("send", *(f"send {key}" for key in self._ways)):
+            self._soon(job, 0.0)
 
     def _heard(self, event: Any) -> None:
         """What the metronome says of a job: its failures are shown until it goes well again."""

@@ -190,6 +190,15 @@ def _disk(conn: Connection) -> int | None:
         return None
 
 
+def size(count: int) -> str:
+    """1.23 GB, and the like."""
+    value, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while abs(value) >= 1000 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.3g} {units[0]}"
+
+
 def remember(conn: Connection, name: str, value: Any, now: datetime) -> None:
     conn.execute(_sql("remember"), {"name": name, "value": orjson.dumps(value).decode(), "now": now})
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.rows import class_row
 
 from ioc.errors import StoreError
-from ioc.store import migrate, process, queries
+from ioc.store import growth, migrate, process, queries, steady
 from ioc.store.database import transaction
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from ioc.store.database import Connection
+    from ioc.store.growth import Growth
+    from ioc.store.steady import Clock
 
 _BEAT = timedelta(seconds=60)  # a process says that it lives every few seconds
 _OVERDUE = timedelta(minutes=5)
+_OFF = timedelta(seconds=60)  # between two clocks
 _PRIORITIES = {1: "critical", 2: "high", 3: "medium", 4: "low"}
 
 
@@ -84,6 +85,8 @@ class Status:
     mails: Mails
     store: Store
     jobs: list[Job]
+    growth: Growth
+    clock: Clock | None  # as upkeep last saw it
     wrong: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -107,7 +110,7 @@ def look(conn: Connection) -> Status:
             processes=_rows(conn, Process, "processes", values), feeds=_rows(conn, Feed, "feeds", values),
             alarms={_PRIORITIES[p]: (count, unacknowledged) for p, count, unacknowledged in alarms},
             mails=_rows(conn, Mails, "mails", values)[0], store=_rows(conn, Store, "store", values)[0],
-            jobs=_rows(conn, Job, "jobs", values),
+            jobs=_rows(conn, Job, "jobs", values), growth=growth.look(conn, at), clock=steady.recall(conn),
         )  # fmt: skip
     found.wrong.extend(faults(found))
     return found
@@ -150,11 +153,37 @@ def _feeds(status: Status) -> list[str]:
 
 def _rest(status: Status) -> list[str]:
     found = [f"upkeep job {j.name!r}: {j.result or 'not done'}, {said(j.age)} ago" for j in status.jobs]
+    found += [*_disk(status), *_clock(status)]
     mails = status.mails
     if mails.overdue and mails.overdue > _OVERDUE:
         found.append(f"mail does not leave: {mails.waiting} wait, the oldest for {said(mails.overdue)}")
     if mails.failed:
         found.append(f"{mails.failed} mails failed in the last day")
+    return found
+
+
+def _disk(status: Status) -> list[str]:
+    today, found = status.at.date(), status.growth
+    if not found.warns(today):
+        return []
+    limit = "the database's budget ([history] disk)" if found.source == "budget" else "the database's disk"
+    left, day = found.days_left(today), found.forecast.full_on
+    return [f"{limit} is used up in {left} days, on {day}: give it more room, or keep less ([history] in city.toml)"]
+
+
+def _clock(status: Status) -> list[str]:
+    """A clock that is wrong makes everything wrong that is said of time."""
+    found, clock = [], status.clock
+    if clock is not None and clock.since is not None:
+        found.append(
+            f"the database's clock moved {said(clock.leap)} at {clock.since:%Y-%m-%d %H:%M} UTC: nothing is deleted by "
+            "the new time before a day has passed; if it is wrong, set it (NTP)"
+        )
+    off = abs(status.at - datetime.now(UTC))
+    if off > _OFF:
+        found.append(f"the clocks of the database and of this machine differ by {said(off)}: set both by NTP")
+    if clock is not None and clock.seen > status.at + _OFF:
+        found.append(f"the database's clock went back by {said(clock.seen - status.at)}: set it (NTP)")
     return found
 
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from ioc import cli
-from ioc.store import status
+from ioc.store import growth, status, steady
 from tests.ioc.store_parts import add_series, clock, store
 
 MINUTE = timedelta(minutes=1)
@@ -184,3 +184,49 @@ def test_with_nothing_to_look_at_it_says_what_to_set(tmp_path, monkeypatch, caps
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert cli.main(["status"]) == 1
     assert "IOC_DATABASE_URL is not set" in capsys.readouterr().err
+
+
+def grows(conn, now, *, free):
+    for day in range(5):
+        conn.execute(
+            "INSERT INTO size_sample VALUES ((%s AT TIME ZONE 'UTC')::date - %s, '', 0, %s)",
+            (now, day, 10**10 - day * 10**9),
+        )
+    growth.remember(conn, "room", {"free": free, "source": "disk", "warn": 30, "readings": 400, "positions": 30}, now)
+
+
+def test_a_disk_that_fills_is_wrong_and_the_day_is_said(well, conn, now, ioc):
+    grows(conn, now, free=12 * 10**9)
+    day = now.date() + timedelta(days=12)
+    assert wrong(conn) == [
+        f"the database's disk is used up in 12 days, on {day}: give it more room, or keep less ([history] in city.toml)"
+    ]
+    code, said = ioc()
+    assert code == 1
+    assert f"12 GB free, grows by 1 GB a day, full on {day} (in 12 days)" in said
+
+
+def test_the_growth_of_a_store_with_room_is_only_said(well, conn, now, ioc):
+    grows(conn, now, free=120 * 10**9)
+    assert wrong(conn) == []
+    assert "120 GB free, grows by 1 GB a day" in ioc()[1]
+    assert json.loads(ioc("--json")[1])["growth"]["forecast"]["per_day"] == 10**9
+
+
+def test_a_clock_that_leapt_or_went_back_is_said(well, conn, now):
+    steady.look(conn, now - timedelta(days=40))
+    steady.look(conn, now)
+    assert [w.partition(":")[0] for w in wrong(conn)] == [f"the database's clock moved 40 days at {now:%Y-%m-%d %H}"]
+    conn.execute("DELETE FROM remembered")
+    steady.look(conn, now + timedelta(hours=5))
+    assert wrong(conn) == ["the database's clock went back by 5 h: set it (NTP)"]
+
+
+def test_a_database_whose_clock_is_not_ours_is_said(well, conn, now, monkeypatch):
+    class Later(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return now + timedelta(minutes=7)
+
+    monkeypatch.setattr(status, "datetime", Later)
+    assert wrong(conn) == ["the clocks of the database and of this machine differ by 7 min: set both by NTP"]
