@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -12,10 +13,11 @@ from ioc.language import local_clock, local_date, local_time, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from alerts.reader import Reader, Row
 
+MEASURED = frozenset({"threshold", "duration", "mean"})  # a value of the metric's own unit stands against a level
+_BARE_NUMBER = frozenset({"rate", "expression", "air_index"})  # the number judged has another unit, or none
 COLOURS = {1: "#b42318", 2: "#b54708", 3: "#8a6100", 4: "#175cd3", 0: "#027a48"}  # text on white: contrast above 4.5
 
 
@@ -104,12 +106,34 @@ def headline(row: Row, reader: Reader) -> str:
         return say_[key].format(title=clean(row["event_title"] or name))
     if row["kind"] == "stuck":
         return f"{what(row, reader.language)}: {say_['text.fault_gone' if over else 'text.stuck']}"
+    if row["kind"] not in MEASURED:
+        return f"{name}: {_found(row, reader, over=over)}"
     if row.get("states"):
         return f"{what(row, reader.language)}: {_value(row, reader)}"
     relation = {(1, False): ">", (-1, False): "<", (1, True): "\u2264", (-1, True): "\u2265"}[row["direction"], over]
     limit = reader.limit(row)
     value = next((v for more in (0, 1, 2) if (v := _value(row, reader, more=more)) != limit), _value(row, reader))
     return f"{what(row, reader.language)} {value} {relation} {limit}"
+
+
+def _found(row: Row, reader: Reader, *, over: bool) -> str:
+    """What a kind that compares no value with a level says of it, as far as its detail tells."""
+    said, detail = reader.words, row.get("detail") or {}
+    if over:
+        return said["text.normal_again"]
+    value = reader.value(row["value"], {**row, "states": None}) if row["series_id"] is not None else ""
+    if row["kind"] == "predict" and "likely" in detail:
+        at = local_clock(datetime.fromisoformat(detail["likely"]), reader.zone)
+        return said["text.will_pass"].format(value=value, limit=reader.limit(row), time=at)
+    if row["kind"] == "nearby" and "events" in detail:
+        return said["text.reports"].format(n=len(detail["events"]))
+    if "usual" in detail and detail["usual"] is not None:
+        usual = reader.value(float(detail["usual"]), {**row, "states": None})
+        return said["text.unusual"].format(value=value, usual=usual)
+    if row["kind"] in _BARE_NUMBER and row["value"] is not None and row["threshold"] is not None:
+        numbers = (number(v, max(2, row["decimals"]), reader.language) for v in (row["value"], row["threshold"]))
+        return said["text.against"].format(**dict(zip(("value", "limit"), numbers, strict=True)))
+    return clean(row["share"], 60) if row["share"] else value or said["text.is_true"]
 
 
 def what(row: Row, language: str) -> str:
@@ -148,8 +172,8 @@ def _now(row: Row, reader: Reader) -> str:
 def _facts(row: Row, reader: Reader, trend: tuple[float | None, int]) -> list[tuple[str, str]]:
     label, over = reader.words, row["condition"] == "false"
     found = []
-    measured = row["kind"] == "threshold" and not row.get("states")
-    if row["kind"] == "threshold":
+    measured = row["kind"] in MEASURED and not row.get("states")
+    if row["series_id"] is not None and row["kind"] in {*MEASURED, "predict", "same_hour", "anomaly", "rate"}:
         found.append(("label.now", f"{what(row, reader.language)} {_now(row, reader)}"))
     if measured:
         found.append(("label.limit", reader.limit(row)))

@@ -25,6 +25,16 @@ def register(commands: Any) -> None:
     brief.add_argument("--preview", type=Path, metavar="FILE", help="write the page here; the text is shown where absent")
     brief.set_defaults(handler=_brief)
 
+    cap = commands.add_parser("cap", help="a warning message (CAP 1.2) from an alarm; a draft unless a person confirms it")
+    cap.add_argument("folder", type=Path, metavar="CITY", help="city folder")
+    cap.add_argument("--alarm", type=int, metavar="ID", help="the alarm's number")
+    cap.add_argument("--status", choices=("Draft", "Actual", "Exercise", "Test"), default="Draft", help="(Draft)")
+    cap.add_argument("--public", action="store_true", help="for everybody; without it for ourselves only")
+    cap.add_argument("--confirm", metavar="NAME", help="the person who issues it; written down with it")
+    cap.add_argument("--out", type=Path, metavar="FILE", help="where to write it (the terminal)")
+    cap.add_argument("--list", action="store_true", help="what was issued, by whom")
+    cap.set_defaults(handler=_cap)
+
     bench = group(commands, "bench", "measure this machine").add_parser(
         "alerts", help="time of one evaluation with thousands of rules, on a database of its own"
     )
@@ -69,6 +79,12 @@ def _brief(args: argparse.Namespace, settings: Settings) -> int:
     from alerts import preview
 
     return preview.command(args, settings)
+
+
+def _cap(args: argparse.Namespace, settings: Settings) -> int:
+    from alerts import cap_command
+
+    return cap_command.command(args, settings)
 
 
 def _alerts(args: argparse.Namespace, settings: Settings) -> int:

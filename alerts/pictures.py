@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from alerts.card import what
+from alerts.card import MEASURED, what
 from alerts.reader import clean
 from ioc.config.types import say
 from ioc.store import mail_facts as store
@@ -45,7 +45,8 @@ def chart(conn: Connection, row: Row, reader: Reader, place: str) -> dict[str, A
     said, states = reader.words, row.get("states") or {}
     return {
         "points": now, "last_week": [[p[0] + shift, *p[1:]] for p in before], "gap": _gap(now, step),
-        "raise": None if states else row["threshold"], "raise_label": said["text.raise"],
+        "raise": row["threshold"] if row["kind"] in {*MEASURED, "predict"} and not states else None,
+        "raise_label": said["text.raise"],
         "clear": None if states else clear,
         "states": {value: clean(say(word, reader.language), 24) for value, word in states.items()},
         "clear_label": said["label.clears"], "start": start.timestamp(), "stop": stop.timestamp(),

@@ -311,3 +311,24 @@ def test_an_alarm_that_came_back_says_so_beside_its_first_beginning(conn, langua
     [row] = mail_facts.alarms(conn, [1])
     assert said in " ".join(card(row, reader).notes)
     assert card({**row, "reopened": 0}, reader).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"kind": "predict", "detail": {"likely": "2026-03-01T07:20+00:00"}, "value": 1.5, "threshold": 1.8}, "1.50 m now, will pass 1.80 m about 14:20"),
+        ({"kind": "nearby", "detail": {"events": [1, 2, 3]}}, "3 reports near each other"),
+        ({"kind": "same_hour", "detail": {"usual": 1.1}, "value": 2.0}, "2.00 m, usually 1.10 m at this hour"),
+        ({"kind": "rate", "value": 0.31, "threshold": 0.25}, "0.31 (level 0.25)"),
+        ({"kind": "count", "share": "5/12", "series_id": None}, "5/12"),
+        ({"kind": "composite", "share": "", "series_id": None}, "it is so now"),
+        ({"kind": "geofence", "condition": "false", "series_id": None}, "normal again"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_rule_has_words_of_its_own(conn, given, said):
+    write(conn)
+    [row] = mail_facts.alarms(conn, [1])
+    reader = Reader("en", city.ZONE, "https://ioc.test/", city.START)
+    told = card({**row, **given}, reader)
+    assert told.headline == f"Level: {said}"
+    assert "None" not in " ".join([told.subject, *(text for _, text in told.facts)])

@@ -7,7 +7,7 @@ SELECT a.id, a.priority, s.isa, a.condition, a.acked_at, a.acked_by, a.suppressi
     f.name AS feed_name, ev.title AS event_title, se.metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
     coalesce(m.decimals, 1) AS decimals, m.settings->'states' AS states, l.time AS latest_time, l.value AS latest_value,
     (SELECT c.note FROM alarm_change c WHERE c.alarm_id = a.id AND c.kind IN ('raised', 'reraised') ORDER BY seq DESC LIMIT 1) AS share,
-    t.raise, t.clear,
+    a.detail, t.raise, t.clear,
     coalesce(t.direction, CASE WHEN a.peak < a.threshold THEN -1 ELSE 1 END) AS direction
 FROM alarm a JOIN alarm_state s ON s.id = a.id JOIN rule r ON r.id = a.rule_id
 LEFT JOIN sensor e ON e.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id
