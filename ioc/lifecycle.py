@@ -173,7 +173,9 @@ def _by_hand(state: State, event: str, reason: str) -> Step:
     if event == "reset" and state.latched and state.condition == "false" and state.acked:
         return _settle(replace(state, latched=False), ("reset",))
     if event == "assign":
-        return Step(state, ("assigned",), ("assigned",))
+        return Step(
+            replace(state, told="raised"), ("assigned",), ("assigned",)
+        )  # somebody knows now, and is owed the end
     if event == "expire" and state.isa == "D":
         return _close(state, (), "returned")
     if event == "close":

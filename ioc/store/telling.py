@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     Owed = tuple[int, int, str]  # change, alarm, reason
 
 
+# What must be done to the chains of alarms first: begun anew, begun where it never was, or taken a step further.
+_CHAINED = (
+    (("raised",), "begin", True),
+    (("reminder", "catch_up", "worsened"), "begin", False),
+    (("escalated",), "next_step", False),
+)
+
+
 class Late(NamedTuple):
     """An alarm whose next step is due: nobody acknowledged it in time. step: how many were taken."""
 
@@ -38,10 +46,10 @@ def owe(conn: Connection, at: datetime, owed: Sequence[Owed]) -> None:
     """Intents of what `owed` says, in its order for each alarm: who hears of an end has heard of the beginning."""
     for wave in _waves(owed):
         rows = [{"change_id": change, "alarm_id": alarm, "reason": why, "at": at} for change, alarm, why in wave]
-        for reason, query in (("raised", "begin"), ("escalated", "next_step")):
-            some = [row for row in rows if row["reason"] == reason]
+        for reasons, query, anew in _CHAINED:
+            some = [row for row in rows if row["reason"] in reasons]
             if some:
-                conn.execute(_sql(query), {"rows": _json(some)})
+                conn.execute(_sql(query), {"rows": _json(some), "anew": anew})
         conn.execute(_sql("owe"), {"rows": _json(rows)})
         conn.execute(_sql("nobody"), {"rows": _json(rows)})
 

@@ -1,3 +1,4 @@
+# ruff: noqa: F811  a fixture of another file
 """The engine is killed at any statement and any step of a mail, again and again; another sleeps while it leads.
 
 IOC_KILLS=200 for the long run.
@@ -23,7 +24,7 @@ from ioc.health import Health
 from ioc.settings import Settings
 from ioc.store import leader, registry
 from tests.alerts import city
-from tests.alerts.test_service import town  # noqa: F401, RUF100  the fixture
+from tests.alerts.test_service import town  # noqa: F401  the fixture
 from tests.services import wait_for
 
 KILLS = int(os.environ.get("IOC_KILLS", "12"))
@@ -55,7 +56,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(grouping, "PAUSE", timedelta(0))
 
 
-def engine(town, url, smtp_url, die_at=0):  # noqa: F811
+def engine(town, url, smtp_url, die_at=0):
     """The engine as a process of its own; it kills itself at the `die_at`-th statement or step of a mail."""
     count = itertools.count(1)
 
@@ -105,7 +106,7 @@ def settled(conn):
 
 def test_killed_again_and_again_nothing_is_lost_and_nothing_is_done_twice(
     conn,
-    town,  # noqa: F811
+    town,
     database_url,
     mail_server,
     processes,
@@ -157,7 +158,7 @@ def check(conn, mail_server):
 
 def test_a_leader_that_slept_finds_itself_deposed_and_mails_nothing(
     conn,
-    town,  # noqa: F811
+    town,
     database_url,
     mail_server,
     processes,

@@ -1,3 +1,4 @@
+# ruff: noqa: F811  a fixture of another file
 """The test alarm goes the whole way to a mailbox, again and again; a dead engine and a dead mail path are noticed."""
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def test_when_a_wall_says_that_something_is_wrong(row, late, mail_late):
 
 
 @pytest.fixture
-def watched(town):  # noqa: F811
+def watched(town):
     path = town / "city.toml"
     path.write_text(path.read_text() + '[watchdog]\ncontact = "chi"\nevery = "1h"\nmissed = 2\n')
     return town

@@ -16,6 +16,7 @@ CROSS JOIN LATERAL (
         WHEN r.kind = 'heartbeat' THEN jsonb_build_array(jsonb_build_object('notify', jsonb_build_array('contact:' || (r.settings->'options'->>'contact'))))
         WHEN a.priority <= 2 THEN '[{"notify": ["subscribers"]}, {"notify": ["everyone"]}]'::jsonb
         ELSE '[{"notify": ["subscribers"]}]' END) AS steps) s
+WHERE %(anew)s OR NOT EXISTS (SELECT 1 FROM escalation x WHERE x.alarm_id = a.id)
 ON CONFLICT (alarm_id) DO UPDATE SET chain = EXCLUDED.chain, steps = EXCLUDED.steps, respond = EXCLUDED.respond,
     round = e.round + 1, began_at = EXCLUDED.began_at, step = 1, due_at = EXCLUDED.due_at, stopped = '';
 
