@@ -84,8 +84,13 @@ def _rollups(conn: Connection, prepared: Prepared) -> Iterator[Batch]:
     """Sensors that move are rolled up wherever they were: in no area, and left out where one is asked for."""
     wanted = prepared.wanted
     parts = [*prepared.pieces, *([] if wanted.areas else prepared.movers)]
-    behind = conn.execute(queries.load("export")["behind"], wanted.values).fetchall() if wanted.step != "1m" else []
-    values = {**_asked(parts), "behind": [hour for (hour,) in behind], "zone": prepared.zone.key}
+    asked = _asked(parts)
+    behind = (
+        conn.execute(queries.load("export")["behind"], {**wanted.values, **asked}).fetchall()
+        if wanted.step != "1m"
+        else []
+    )
+    values = {**asked, "behind": [hour for (hour,) in behind], "zone": prepared.zone.key}
     query = {"1m": "minutes", "1h": "hours", "1d": "days"}[wanted.step]
     for rows in _stream(conn, query, values):
         number, time, count, total, low, high, first, last = map(list, zip(*rows, strict=True))

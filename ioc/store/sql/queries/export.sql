@@ -86,7 +86,15 @@ CROSS JOIN LATERAL (
         SELECT count(*), sum(value), min(value), max(value), (array_agg(value ORDER BY time))[1],
             (array_agg(value ORDER BY time DESC))[1]
         FROM reading WHERE series_id = u.id AND time >= b.hour AND time < b.hour + interval '1 hour') AS w
-    WHERE b.hour >= u.start AND b.hour < u.stop AND w.count > 0
+    WHERE b.hour >= u.start AND b.hour < u.stop AND w.count > 0 AND cardinality(%(behind)s::timestamptz[]) <= 50
+    UNION ALL  -- very many hours, as after a backfill: one look at the whole span
+    SELECT date_trunc('hour', time, 'UTC'), count(*), sum(value), min(value), max(value), (array_agg(value ORDER BY time))[1],
+        (array_agg(value ORDER BY time DESC))[1]
+    FROM reading
+    WHERE series_id = u.id AND time >= u.start AND time < u.stop + interval '1 hour' AND cardinality(%(behind)s::timestamptz[]) > 50
+      AND time >= (%(behind)s::timestamptz[])[1] AND date_trunc('hour', time, 'UTC') = ANY (%(behind)s::timestamptz[])
+      AND date_trunc('hour', time, 'UTC') >= u.start AND date_trunc('hour', time, 'UTC') < u.stop
+    GROUP BY 1
     ORDER BY 1) AS r;
 
 -- days --
@@ -104,13 +112,24 @@ FROM (
             SELECT count(*), sum(value), min(value), max(value), (array_agg(value ORDER BY time))[1],
                 (array_agg(value ORDER BY time DESC))[1]
             FROM reading WHERE series_id = u.id AND time >= b.hour AND time < b.hour + interval '1 hour') AS w
-        WHERE b.hour >= u.start AND b.hour < u.stop AND w.count > 0) AS r) AS hours
+        WHERE b.hour >= u.start AND b.hour < u.stop AND w.count > 0 AND cardinality(%(behind)s::timestamptz[]) <= 50
+        UNION ALL  -- very many hours, as after a backfill: one look at the whole span
+        SELECT date_trunc('hour', time, 'UTC'), count(*), sum(value), min(value), max(value), (array_agg(value ORDER BY time))[1],
+            (array_agg(value ORDER BY time DESC))[1]
+        FROM reading
+        WHERE series_id = u.id AND time >= u.start AND time < u.stop + interval '1 hour' AND cardinality(%(behind)s::timestamptz[]) > 50
+          AND time >= (%(behind)s::timestamptz[])[1] AND date_trunc('hour', time, 'UTC') = ANY (%(behind)s::timestamptz[])
+          AND date_trunc('hour', time, 'UTC') >= u.start AND date_trunc('hour', time, 'UTC') < u.stop
+        GROUP BY 1) AS r) AS hours
 GROUP BY n, day ORDER BY n, day;
 
 -- behind --
--- Hours of the span whose rollups are still to be worked out.
-SELECT hour FROM dirty_hour WHERE hour >= %(start)s::timestamptz - interval '1 hour' AND hour < %(end)s
-UNION SELECT hour FROM dirty WHERE hour >= %(start)s::timestamptz - interval '1 hour' AND hour < %(end)s;
+-- Hours of the span whose rollups of these series are still to be worked out, oldest first.
+SELECT hour FROM dirty_hour
+WHERE hour >= %(start)s::timestamptz - interval '1 hour' AND hour < %(end)s AND series_id = ANY (0 || %(series)s::int[])
+UNION SELECT hour FROM dirty
+WHERE hour >= %(start)s::timestamptz - interval '1 hour' AND hour < %(end)s AND series && %(series)s::int[]
+ORDER BY 1;
 
 -- positions --
 -- As readings, of sensors.
