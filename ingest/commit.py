@@ -2,7 +2,8 @@
 
 1. New sensors and series get their rows first, by themselves: making them twice does no harm.
 2. Columns become arrays; units, ranges and times are judged for the whole batch at once.
-3. Rows are stored; the database says which were new.
+3. Rows are stored; the database says which were new. Where a feed may correct, another value for a time that is stored
+   counts as new, too: the row is as it says from then on, and what it was is kept.
 4. A message with a new row is stored, one whose rows were all there is a duplicate: the ledger is written from that.
 """
 
@@ -17,7 +18,7 @@ import numpy as np
 from ingest import ledger
 from ingest.feed import FUTURE
 from ingest.names import clean
-from ioc.store import arrays, lessons, quarantine, series, write
+from ioc.store import arrays, corrections, lessons, quarantine, series, write
 from ioc.store import ledger as ledger_store
 from ioc.store.database import confirmed, translated
 
@@ -37,11 +38,15 @@ class Limits(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """A batch's readings as arrays. owner: which message; code: why suspect, see ledger.SUSPECT; 0 is good."""
+    """A batch's readings as arrays. owner: which message; code: why suspect, see ledger.SUSPECT; 0 is good.
+
+    corrects: whether another value for a time that is stored puts it right.
+    """
 
     readings: Readings
     owner: Array
     code: Array
+    corrects: Array
 
 
 def commit(writer: Writer, batch: Batch, limits: Limits) -> ledger.Counts:
@@ -80,7 +85,7 @@ def judged(batch: Batch, table: Array) -> Rows:
     code[~finite] = 4
     value[~finite] = np.nan  # an infinite number is as unusable as none
     readings = write.Readings(np.ascontiguousarray(of["series"]), arrays.times(micros), value)
-    return Rows(readings, owner, code)
+    return Rows(readings, owner, code, of["corrects"])
 
 
 def _store_readings(writer: Writer, rows: Rows) -> Array:
@@ -98,12 +103,23 @@ def _store_readings(writer: Writer, rows: Rows) -> Array:
     if len(good):
         write.note_late(writer, part, newest)
         write.raise_latest(writer, part.take(newest))
+    again = good[~new[good] & rows.corrects[good]]
+    if len(again):
+        new[_corrected(writer, rows.readings, again)] = True
     if len(good) < len(new):
         bad = np.flatnonzero(rows.code)
         bad = bad[write.order(rows.readings.series[bad], rows.readings.time[bad])[0]]
         reasons = [ledger.SUSPECT[code] for code in rows.code[bad].tolist()]
         new[bad] = write.add_suspects(writer, rows.readings.take(bad), reasons)
     return new
+
+
+def _corrected(writer: Writer, readings: Readings, again: Array) -> Array:
+    """Which of these rows, whose times are stored, put the stored value right; of one time the last word counts."""
+    backwards = again[::-1]
+    words = readings.take(backwards)
+    last = backwards[write.order(words.series, words.time)[0]]
+    return last[corrections.apply(writer.conn, readings.take(last))]
 
 
 def _store_positions(writer: Writer, batch: Batch, sensor_ids: Array) -> tuple[list[tuple[int, bool]], Array]:

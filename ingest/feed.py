@@ -161,7 +161,10 @@ class CompiledFeed:
         low = about.low if about and about.low is not None else -_INFINITY
         high = about.high if about and about.high is not None else _INFINITY
         time_from = "arrival" if record.time is None else "payload"
-        return self._registry.slot(Slot(sensor, metric, self.id, low, high, factor, offset, self._oldest, time_from))
+        corrects = self._feed.corrections
+        return self._registry.slot(
+            Slot(sensor, metric, self.id, low, high, factor, offset, self._oldest, time_from, corrects)
+        )
 
     def _unwanted(self, metric: str) -> int:
         if not metric:
@@ -210,7 +213,7 @@ class CompiledFeed:
                 slot = self._slots.get(("", key, metric, ""))
                 if slot is None:
                     slot = self._registry.slot(
-                        Slot(sensor, metric, self.id, -_INFINITY, _INFINITY, 1.0, 0.0, self._oldest, "payload")
+                        Slot(sensor, metric, self.id, -_INFINITY, _INFINITY, 1.0, 0.0, self._oldest, "payload", False)
                     )
                     self._slots["", key, metric, ""] = slot
                 batch.slot.append(slot)

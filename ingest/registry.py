@@ -39,6 +39,7 @@ class Slot(NamedTuple):
     offset: float
     oldest: Micros
     time_from: str
+    corrects: bool  # whether another value for a stored time puts it right
 
 
 class Registry:
@@ -127,9 +128,12 @@ class Registry:
 
 
 _ROW = np.dtype([("series", "i4"), ("feed", "i4"), ("low", "f8"), ("high", "f8"), ("factor", "f8"), ("offset", "f8"),
-                 ("oldest", "i8")])  # fmt: skip
+                 ("oldest", "i8"), ("corrects", "?")])  # fmt: skip
 
 
 def _table(slots: list[Slot], ids: list[int]) -> Array:
-    rows = [(id_, s.feed_id, s.low, s.high, s.factor, s.offset, s.oldest) for s, id_ in zip(slots, ids, strict=True)]
+    rows = [
+        (id_, s.feed_id, s.low, s.high, s.factor, s.offset, s.oldest, s.corrects)
+        for s, id_ in zip(slots, ids, strict=True)
+    ]
     return np.array(rows, dtype=_ROW)

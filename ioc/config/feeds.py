@@ -51,6 +51,7 @@ class Feed(Model):
     cadence: Duration | None = None  # how often one sensor is expected to speak
     silent_after: Duration | None = None  # the whole feed is silent after this; 5 x cadence where absent
     retained: Literal["store", "ignore"] = "store"
+    corrections: bool = False  # True: another value for a time that is stored puts it right; else it is a duplicate
     discover: bool = True  # False: readings of sensors that are not in the registry are quarantined
     max_sensors: int = 10_000  # a scanner cannot fill the registry
     max_per_sensor_minute: int | None = None  # above this a publisher is flooding: counted, named, ignored

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ioc.store.arrays import Array
     from ioc.store.database import Connection
 
-_LOCK = 0x10C_0003  # advisory lock: two ingesters that move the same series take turns instead of deadlocking
+LOCK = 0x10C_0003  # advisory lock: two ingesters that move the same series take turns instead of deadlocking
 _CAUTIOUS = 8  # after a batch with duplicates, so many batches take the slower way at once
 
 
@@ -154,7 +154,7 @@ def raise_latest(writer: Writer, newest: Readings) -> None:
     if writer.late and _one(conn, sql["is_past"], series=newest.series, time=newest.time):
         conn.execute(sql["note_past"], newest._asdict())
         return
-    conn.execute(sql["lock"], {"key": _LOCK})
+    conn.execute(sql["lock"], {"key": LOCK})
     moved = conn.execute(sql["raise_latest"], newest._asdict())
     writer.late = moved.rowcount == 0
     if moved.rowcount < len(newest.series):  # new series, or readings that came late
