@@ -20,6 +20,7 @@ from dashboards.session import Keys
 from ioc.config import folder as city_folder
 from ioc.errors import ConfigError, StartError, StoreError
 from ioc.store import database, registry
+from ioc.store.replica import Past
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -44,7 +45,8 @@ def run(folder: Path, settings: Settings, stop: threading.Event, health: Health)
     live = Live(settings.database_url, city, hub, loops.call, health)
     keys = Keys(settings.secret, settings.password)
     pool = database.pool(settings.database_url, name="ioc dashboards", size=4)
-    context = Context(settings=settings, hub=hub, live=live, keys=keys, pool=pool, health=health)
+    past = Past(pool, settings.database_read_url)
+    context = Context(settings=settings, hub=hub, live=live, keys=keys, pool=pool, health=health, past=past)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -66,6 +68,7 @@ def run(folder: Path, settings: Settings, stop: threading.Event, health: Health)
         server.run(sockets=[listener])
     finally:
         stop.set()
+        past.close()
         pool.close(timeout=2)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -18,7 +19,8 @@ from ioc.config import folder as folders
 from ioc.embedded import postgres
 from ioc.embedded.postgres import Postgres
 from ioc.errors import StoreAway
-from ioc.store import database, migrate
+from ioc.store import database, migrate, process
+from ioc.store.replica import Past
 from tests import services
 from tests.ingest import rig
 from tests.ingest.live import FEEDS, Ingester, Sender, assert_exactly_once
@@ -117,6 +119,7 @@ def test_ingest_screens_and_alerts_move_to_the_promoted_standby_and_nothing_is_l
         committed = stored(pair.primary.url)
         pair.kill()
         services.wait_for(lambda: not ingester.ready(), "the ingester says that it waits")
+        a_standby_alone_says_what_to_do(pair)
         pair.promote()
         promoted = time.time_ns() // 1000
         services.wait_for(ingester.ready, "the ingester goes on", 40, 0.05)
@@ -155,15 +158,35 @@ def test_no_commit_counts_that_no_standby_confirmed(pair):
     conn.close()
 
 
-def test_a_standby_alone_takes_no_writes_and_says_what_to_do(pair):
-    pair.kill()
-    with pytest.raises(StoreAway) as refused:
+def test_the_past_is_read_from_a_replica_that_follows_and_from_the_primary_else(pair):
+    port = lambda conn: conn.info.port  # noqa: E731
+    with database.pool(pair.url, size=2) as primary:
+        past = Past(primary, pair.url, most=timedelta(seconds=3))
+        try:
+            beat(pair.primary.url)
+            assert past.read(port) == pair.standby.port
+            assert past.lag < timedelta(seconds=3)
+            with psycopg.connect(pair.standby.url, autocommit=True) as standby:
+                standby.execute("SELECT pg_wal_replay_pause()")
+                services.wait_for(lambda: past.read(port) == pair.primary.port, "it lags, and is not asked")
+                assert past.lag is None
+                standby.execute("SELECT pg_wal_replay_resume()")
+                beat(pair.primary.url)
+                services.wait_for(lambda: past.read(port) == pair.standby.port, "it follows again")
+            pair.standby.stop()
+            assert past.read(port) == pair.primary.port
+        finally:
+            past.close()
+
+
+def beat(url):
+    """As every part does every few seconds."""
+    with database.connect(url, autocommit=True) as conn:
+        process.beat(conn, "ingest", datetime.now(UTC), "ok", {})
+
+
+def a_standby_alone_says_what_to_do(pair):
+    with pytest.raises(StoreAway, match=r"takes no writes now.*promote a standby"):
         database.connect(pair.url)
-    said = str(refused.value)
-    assert "takes no writes now" in said
-    assert "promote a standby" in said
     with pytest.raises(StoreAway, match="takes no writes now"):
         database.connect(pair.standby.url)
-    pair.promote()
-    with database.connect(pair.url) as conn:
-        assert conn.info.port == pair.standby.port

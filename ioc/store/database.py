@@ -44,13 +44,13 @@ _POOL_WAIT = 10.0  # seconds for a free connection
 _UNCONFIRMED = "synchronous replication"  # in the warning that a standby has not confirmed a commit
 
 
-def conninfo(url: str, *, name: str = "ioc", purpose: Purpose = ORDINARY) -> str:
-    """The URL with our defaults: UTC, keepalives, time-outs, a server that takes writes, a name in pg_stat_activity."""
+def conninfo(url: str, *, name: str = "ioc", purpose: Purpose = ORDINARY, attrs: str = "read-write") -> str:
+    """The URL with our defaults: UTC, keepalives, time-outs, a name; attrs: which of its servers."""
     given = conninfo_to_dict(url)
     times = {"statement_timeout": purpose.statement, "lock_timeout": purpose.lock,
              "idle_in_transaction_session_timeout": purpose.idle}  # fmt: skip
     options = " ".join([_OPTIONS, *(f"-c {key}={round(value * 1000)}" for key, value in times.items())])
-    own: dict[str, int | str] = {**_KEEPALIVE, "target_session_attrs": "read-write"}
+    own: dict[str, int | str] = {**_KEEPALIVE, "target_session_attrs": attrs}
     chosen = {key: value for key, value in own.items() if given.get(key) is None}  # what the URL says, counts
     options = " ".join(filter(None, [options, str(given.get("options") or "")]))
     return make_conninfo(url, application_name=name, options=options, **chosen)
@@ -62,9 +62,11 @@ def connect(url: str, *, name: str = "ioc", autocommit: bool = False, purpose: P
         return psycopg.connect(conninfo(url, name=name, purpose=purpose), autocommit=autocommit)
 
 
-def pool(url: str, *, name: str = "ioc", size: int = 4, purpose: Purpose = SCREENS) -> ConnectionPool[Connection]:
+def pool(
+    url: str, *, name: str = "ioc", size: int = 4, purpose: Purpose = SCREENS, attrs: str = "read-write"
+) -> ConnectionPool[Connection]:
     """A pool that opens in the background; take connections from it with `transaction`."""
-    return ConnectionPool(conninfo(url, name=name, purpose=purpose), min_size=1, max_size=size, open=True,
+    return ConnectionPool(conninfo(url, name=name, purpose=purpose, attrs=attrs), min_size=1, max_size=size, open=True,
                           timeout=_POOL_WAIT, check=ConnectionPool.check_connection, name=name)  # fmt: skip
 
 

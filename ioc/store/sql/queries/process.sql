@@ -16,3 +16,8 @@ SELECT detail FROM process WHERE name = %(name)s;
 -- now --
 -- The one clock that counts.
 SELECT clock_timestamp();
+
+-- lag --
+-- How old what this server shows may be: 0 on a primary; NULL on a standby that has not replayed anything yet.
+SELECT CASE WHEN pg_is_in_recovery() THEN greatest(clock_timestamp() - pg_last_xact_replay_timestamp(), interval '0')
+    ELSE interval '0' END;
