@@ -12,12 +12,16 @@ from dashboards.context import current
 from dashboards.parts import number, text, word
 from dashboards.viewer import CURRENT
 from ioc import __version__
-from ioc.store import screens
+from ioc.store import growth, process, screens
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
+    from ioc.store.database import Connection
+    from ioc.store.growth import Growth
+
 PATHS, NAME, ORDER = ["/status"], "status", 60
+_LARGEST = 5  # feeds
 _SILENT = timedelta(seconds=30)  # a part that has not said anything for this long is not running
 
 
@@ -37,9 +41,11 @@ async def refresh(_: Any) -> Any:
 async def _now() -> Component:
     rows, folder = await current().read(screens.processes), current().folder
     size = await current().shared("size", 30.0, screens.size)
+    grown = await current().shared("growth", 60.0, _growth)
     pairs = [
         (word("status.version"), __version__), (word("status.city"), f"{folder.city.key} · {folder.digest}"),
-        (word("status.size"), number(size["bytes"] / 1e6, 0, "MB")), (word("col.sensors"), number(size["sensors"])),
+        (word("status.size"), number(size["bytes"] / 1e6, 0, "MB")), *_disk(grown),
+        (word("col.sensors"), number(size["sensors"])),
         (word("status.series"), number(size["series"])), (word("status.readings"), number(size["readings"])),
         (word("status.screens"), number(len(current().hub.screens))),
         (word("status.ticked"), parts.when(size["ticked"], seconds=True)),
@@ -53,6 +59,25 @@ async def _now() -> Component:
     running = parts.table(heads, listed, empty=word("status.none"), name=word("status.parts"))
     store = parts.panel(word("status.store"), parts.facts(pairs))
     return html.Div([parts.panel(word("status.parts"), running), store], className="stack")
+
+
+def _growth(conn: Connection) -> Growth:
+    return growth.look(conn, process.now(conn))
+
+
+def _disk(found: Growth) -> list[tuple[str, Any]]:
+    """Room, growth, the day it is used up, the largest feeds, and how old what charts read may be."""
+    pairs: list[tuple[str, Any]] = [(word("status.growth"), growth.size(found.forecast.per_day))]
+    if found.free is not None:
+        pairs.insert(0, (word("status.free"), growth.size(found.free)))
+    if found.forecast.full_on is not None:
+        day, urgent = str(found.forecast.full_on), found.warns(parts.now().date())
+        pairs.append((word("status.full"), parts.sign("crit", "!!", day) if urgent else day))
+    if largest := [f"{f.key} {growth.size(f.bytes)}" for f in found.feeds[:_LARGEST] if f.bytes]:
+        pairs.append((word("status.largest"), ", ".join(largest)))
+    if (lag := current().past.lag) is not None:
+        pairs.append((word("status.replica"), number(lag.total_seconds(), 0, "s")))
+    return pairs
 
 
 def _state(row: dict[str, Any]) -> Component:
