@@ -18,7 +18,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from alerts import jobs, learn, metrics, ping, smtp, tester
+from alerts import jobs, learn, lookback, metrics, ping, smtp, tester
 from alerts.compose import Composer, Setting
 from alerts.editions import Editor
 from alerts.evaluator import EVERY, Evaluator, aligned
@@ -94,6 +94,7 @@ class Service:
                 with database.translated(), database.connect(url, name="ioc alerts leader", autocommit=True) as conn:
                     self._away = ""
                     registry.sync(conn, self.folder)
+                    lookback.remember(conn, self.folder.rules.values(), process.now(conn))
                     self._candidate(conn)
             except StoreError as error:
                 self._waiting(str(error))
@@ -143,9 +144,7 @@ class Service:
             "write": jobs.Turn(url, "write", jobs.writing(composer, self._send_soon)),
             "tidy": jobs.Turn(url, "tidy", jobs.tidying(lambda: self.folder, composer)),
             "ping": jobs.Turn(url, "ping", ping.pinging(lambda: self.folder)),
-            "test": jobs.Turn(
-                url, "test", tester.working(lambda: self.folder.thresholds, lambda: self.folder.city.tz)
-            ),
+            "test": jobs.Turn(url, "test", tester.working(lambda: self.folder.thresholds, lambda: self.folder.city.tz)),
             "learn": jobs.Turn(
                 url, "learn", learn.working(lambda: list(evaluator.rules.values()), lambda: evaluator.zone)
             ),
@@ -224,6 +223,7 @@ class Service:
             return
         self._problems.pop("folder", None)
         registry.sync(conn, self.folder)
+        lookback.remember(conn, self.folder.rules.values(), process.now(conn))
         composer.adopt(self._setting())
         ticker.adopt(self.folder)
         log.info("the changed city folder is in force")

@@ -88,15 +88,14 @@ def _check_rule(key: str, city: CityFolder) -> list[Complaint]:
         list(module.specs(rule, options, known))
     except ValueError as error:
         return [(("options",), str(error), "")]
-    return _beyond_retention(rule, module, options, city.city.history)
+    return _beyond_retention(rule, city.city.history)
 
 
-def _beyond_retention(rule: Rule, module: Any, options: Any, history: History) -> list[Complaint]:
+def _beyond_retention(rule: Rule, history: History) -> list[Complaint]:
     """A rule that looks back further than readings are kept would judge, or learn from, what is gone."""
-    back = module.window(options)
-    if hasattr(module, "model_of") and (model := module.model_of(options)) is not None:
-        back = max(back, model.back)
-    back += max(rule.on_delay, rule.off_delay)
+    from alerts import lookback
+
+    back = lookback.of(rule)
     if back <= history.readings:
         return []
     what = f"it looks back {_days(back)}, and readings are kept for {_days(history.readings)} only"

@@ -19,7 +19,7 @@ from ioc.config import folder as folders
 from ioc.embedded import postgres
 from ioc.embedded.postgres import Postgres
 from ioc.errors import StoreAway
-from ioc.store import database, migrate, process
+from ioc.store import backup, database, migrate, process
 from ioc.store.replica import Past
 from tests import services
 from tests.ingest import rig
@@ -158,7 +158,7 @@ def test_no_commit_counts_that_no_standby_confirmed(pair):
     conn.close()
 
 
-def test_the_past_is_read_from_a_replica_that_follows_and_from_the_primary_else(pair):
+def test_the_past_is_read_from_a_replica_that_follows_and_from_the_primary_else(pair, tmp_path):
     port = lambda conn: conn.info.port  # noqa: E731
     with database.pool(pair.url, size=2) as primary:
         past = Past(primary, pair.url, most=timedelta(seconds=3))
@@ -166,6 +166,8 @@ def test_the_past_is_read_from_a_replica_that_follows_and_from_the_primary_else(
             beat(pair.primary.url)
             assert past.read(port) == pair.standby.port
             assert past.lag < timedelta(seconds=3)
+            with database.connect(f"{pair.standby.url}?target_session_attrs=any", autocommit=True) as standby:
+                assert backup.save(standby, tmp_path / "of_the_standby").rows > 0
             with psycopg.connect(pair.standby.url, autocommit=True) as standby:
                 standby.execute("SELECT pg_wal_replay_pause()")
                 services.wait_for(lambda: past.read(port) == pair.primary.port, "it lags, and is not asked")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ioc.config.city import History
     from ioc.store.database import Connection
 
+LOOKBACK = "look_back"  # what is remembered of the rules: {"rule", "seconds"}
 _FEW = 3  # samples that make a trend
 _LOOPBACK = ("127.", "::1")
 _OF_READINGS = ("reading", "rollup_1m", "rollup_1h", "rollup_1d", "latest", "suspect")

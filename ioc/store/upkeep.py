@@ -49,13 +49,14 @@ class Task(NamedTuple):
     now: datetime
     engine: str
     believed: datetime
+    lookback: timedelta = timedelta(0)  # readings that a rule needs are kept, whatever the folder says
 
     def oldest(self, table: str) -> datetime:
         """The retention of `table`: nothing before this is kept. Hours outlive readings: days are made of them."""
         history = self.folder.city.history
         kept = {
-            "reading": history.readings, "position": history.positions, "rollup_1m": history.rollup_1m,
-            "rollup_1h": max(history.rollup_1h, history.readings + timedelta(days=2)), "event_change": history.readings,
+            "reading": max(history.readings, self.lookback), "position": history.positions,
+            "rollup_1m": history.rollup_1m, "rollup_1h": max(history.rollup_1h, history.readings + timedelta(days=2)), "event_change": history.readings,
         }  # fmt: skip
         return self.believed - kept.get(table, history.quarantine)
 
@@ -116,13 +117,19 @@ def _weeks(conn: Connection, task: Task) -> str:
 
 
 def _retention(conn: Connection, task: Task) -> str:
+    known = growth.recall(conn, growth.LOOKBACK) or {"rule": "", "seconds": 0}
+    task = task._replace(lookback=timedelta(seconds=known["seconds"]))
+    longer = task.lookback > task.folder.city.history.readings
     if task.engine == "plain":
         dropped = [_count(conn, "drop_weeks", table=t, column=c, oldest=task.oldest(t)) for t, c in _WEEKS]
         _execute(conn, "prune_rollup_1h", oldest=task.oldest("rollup_1h"))
     else:
         tables = ("reading", "position", "rollup_1m", "rollup_1h")
         dropped = [_count(conn, "drop_chunks", table=t, oldest=task.oldest(t)) for t in tables]
-    return f"{sum(dropped)} dropped"
+    why = (
+        f"; readings kept for {task.lookback.days} days, since rule {known['rule']} looks back so far" if longer else ""
+    )
+    return f"{sum(dropped)} dropped{why}"
 
 
 def _compression(conn: Connection, task: Task) -> str:

@@ -9,8 +9,10 @@ from datetime import date, timedelta
 
 import pytest
 
+from alerts import lookback
 from ioc.store import growth, upkeep
 from ioc.store.growth import Added, Forecast, Table, feed_sizes, forecast
+from tests.alerts import city
 from tests.ioc.store_parts import add_series, ago, city_folder, clock, store
 from tests.services import wait_for
 
@@ -37,6 +39,24 @@ def test_a_retention_that_changes_is_in_force_at_the_next_round(either, tmp_path
     assert times(either, series) == [old, new]
     upkeep.run(either, city_folder(tmp_path, readings="30d"), now + timedelta(seconds=60))
     assert times(either, series) == [new]
+
+
+def test_a_retention_that_undercuts_a_rule_deletes_nothing_the_rule_needs(conn, tmp_path):
+    rules = [
+        city.rule(key="learns", kind="same_hour", options={"at_least": 1, "weeks": 8}, scope={"metrics": ["level"]}),
+        city.rule(key="off", kind="same_hour", options={"at_least": 1, "weeks": 20}, enabled=False),
+        city.rule(key="broken", kind="same_hour", options={"weeks": "many"}),
+    ]
+    series, now = add_series(conn), clock(conn)
+    store(conn, [(series, ago(days=d), 1.0) for d in (90, 45, 1)])
+    lookback.remember(conn, rules, now)
+    upkeep.run(conn, city_folder(tmp_path, readings="10d"), now)
+    assert times(conn, series) == [ago(days=45), ago(days=1)]
+    said = conn.execute("SELECT result FROM job WHERE name = 'retention'").fetchone()[0]
+    assert "kept for 57 days, since rule learns looks back so far" in said
+    lookback.remember(conn, [], now)
+    upkeep.run(conn, city_folder(tmp_path, readings="11d"), now)
+    assert times(conn, series) == [ago(days=1)]
 
 
 @pytest.mark.node
