@@ -11,7 +11,7 @@ import orjson
 from dash import Dash
 from fastapi import FastAPI
 
-from dashboards import ack, basemap, map_routes, shell, viewer, wall
+from dashboards import ack, basemap, downloads, map_routes, shell, viewer, wall
 from dashboards.context import use
 from dashboards.guard import Guard, policy
 from dashboards.packed import Packed
@@ -56,6 +56,7 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
     server = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None)
     server.include_router(map_routes.router)
     server.include_router(router)
+    server.include_router(downloads.router)
     server.include_router(ack.router)
     options: Any = {"use_pages": True, "pages_folder": "", "use_async": True, "update_title": None, "title": "IOC",
                     "suppress_callback_exceptions": True, "include_pages_meta": False}  # fmt: skip

@@ -6,8 +6,8 @@ Plain ASGI, because websockets must pass it too. The rules:
 3. Without a password the server is this computer's own, and answers to no other name: a page elsewhere that points its
    name here gets nothing.
 4. A request that changes something, and every websocket, must come from our own pages (Origin equals Host).
-5. Links of mails (/a/, /u/) carry their own right, signed: they need no session and no page of ours, since mail programs
-   call some of them by themselves. Their pages have a stricter policy of their own.
+5. Links of mails (/a/, /u/) carry their own right, signed: they need no session and no page of ours, since mail
+   programs call some of them by themselves. Their pages have a stricter policy of their own.
 """
 
 from __future__ import annotations

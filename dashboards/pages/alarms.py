@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import Input, Output, callback, dcc, html
 
-from dashboards import actions, parts, trends
+from dashboards import actions, charts, parts
 from dashboards.context import current
 from dashboards.pages.live_map import GRAPH
 from dashboards.parts import text, word
@@ -135,9 +135,7 @@ async def _chart(row: dict[str, Any]) -> Component:
         return html.P(word("chart.none"), className="quiet")
     stop = min(parts.now(), (row["closed_at"] or parts.now()) + timedelta(hours=2))
     start = min(row["event_start"], stop) - timedelta(hours=6)
-    step = max(timedelta(minutes=1), (stop - start) / 400)
-    metric = {key: row[key] for key in ("unit", "decimals", "states")}
-    drawn = await trends.between(row["series_id"], metric, start, stop, step, None)
+    drawn = await charts.between([row["series_id"]], start, stop, ("levels", "alarms"))
     return dcc.Graph(figure=drawn, config=GRAPH, style={"height": "17rem"}, id="alarm-trend")
 
 

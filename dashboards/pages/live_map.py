@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from dash import Input, Output, State, callback, dcc, html, no_update
 
-from dashboards import happening, parts, trends
+from dashboards import charts, happening, parts, sensor_parts
 from dashboards.context import current
-from dashboards.parts import aria, number, text, word
+from dashboards.parts import aria, text, word
 from ioc.store import screens
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 PATHS, NAME, ORDER = ["/"], "map", 10
 GRAPH: Any = {"displayModeBar": False, "responsive": True}
+RANGES = ("6h", "24h", "7d", "30d")
 
 
 async def layout(**_: str) -> Component:
@@ -57,95 +59,40 @@ async def _panel(id_: int) -> Any:
         html.P(
             " · ".join(filter(None, [parts.domain(sensor["domain"]), text(sensor["area_name"], "")])), className="lead"
         ),
-        html.Div(_values(series), id="values"),
-        *_charts(sensor, series),
+        html.Div(sensor_parts.values(series), id="values"),
+        *await _charts(sensor, series),
         html.H3(word("alarms.title")),
-        _alarms(alarms),
+        sensor_parts.alarms(alarms),
         html.H3(word("sensor.facts")),
-        _facts(sensor),
+        sensor_parts.facts(sensor),
     ]
 
 
-def _values(series: list[dict[str, Any]]) -> list[Component]:
-    """Newest value of each series, its age by the data's own time, and its standing faults."""
-    return [
-        html.Div(
-            [
-                html.Span(text(row["name"], row["metric"]), className="label"),
-                html.B(_said(row), className="num"),
-                *([html.Span(f"i {word('state.5')}", className="noted")] if _noteworthy(row) else []),
-                html.Small(word("sensor.ago", age=parts.ago(row["time"])) if row["time"] else word("figure.none")),
-                *(html.Span(f"× {parts.code('fault', f['kind'])}", className="fault", title=f["detail"])
-                  for f in row["faults"]),
-            ],
-            className="reading",
-        )
-        for row in series
-    ]  # fmt: skip
-
-
-def _noteworthy(row: dict[str, Any]) -> bool:
-    """Above a step of its metric: why the point looks as it does."""
-    steps = row["settings"].get("steps") or []
-    return row["value"] is not None and any(row["value"] >= level and severity > 0 for level, severity in steps)
-
-
-def _said(row: dict[str, Any]) -> str:
-    return parts.reading({**row, "states": row["settings"].get("states")})
-
-
-def _charts(sensor: dict[str, Any], series: list[dict[str, Any]]) -> list[Component]:
+async def _charts(sensor: dict[str, Any], series: list[dict[str, Any]]) -> list[Component]:
+    """The last day of the headline series, and the way to everything else."""
     if not series:
         return []
     options = [(str(row["id"]), text(row["name"], row["metric"])) for row in series]
-    metrics = {
-        str(r["id"]): {"unit": r["unit"], "decimals": r["decimals"], "states": r["settings"].get("states")}
-        for r in series
-    }
+    spans = [(key, f"range.{key}") for key in RANGES]
     return [
-        dcc.Store(id="trend-of", data={"metrics": metrics, "cadence": sensor["cadence"]}),
         parts.choice("trend-series", options, options[0][0], word("sensor.series")),
-        parts.choice("trend-range", [(key, f"range.{key}") for key in trends.RANGES], "24h", word("sensor.range")),
+        parts.choice("trend-range", spans, "24h", word("sensor.range")),
         dcc.Graph(id="trend", config=GRAPH, style={"height": "17rem"}),
+        html.P(html.A(word("sensor.more"), href=f"/sensor?key={quote(sensor['key'])}"), className="more-link"),
     ]
 
 
-def _alarms(rows: list[dict[str, Any]]) -> Component:
-    listed = [
-        [parts.priority(row["priority"]), parts.link(text(row["rule"]), f"/alarms/{row['id']}"),
-         parts.when(row["opened_at"]), word(f"isa.{row['isa']}") if not row["closed_at"] else word("alarms.closed")]
-        for row in rows
-    ]  # fmt: skip
-    heads = [word("col.priority"), word("col.alarm"), word("col.opened"), word("col.state")]
-    return parts.table(heads, listed, empty=word("alarms.none"), name=word("alarms.title"))
-
-
-def _facts(sensor: dict[str, Any]) -> Component:
-    feed = parts.link(text(sensor["feed_name"]), f"/feeds/{sensor['feed']}") if sensor["feed"] else "–"
-    place = f"{sensor['lat']:.5f}, {sensor['lon']:.5f}" if sensor["lat"] is not None else "–"
-    pairs: list[tuple[str, Any]] = [
-        (word("fact.key"), sensor["key"]),
-        (word("fact.feed"), feed),
-        (word("fact.owner"), sensor["owner"] or "–"), (word("fact.place"), place),
-        (word("fact.cadence"), parts.age(sensor["cadence"]) if sensor["cadence"] else "–"),
-        (word("fact.origin"), word("fact.registered") if sensor["registered"] else word("fact.discovered")),
-    ]  # fmt: skip
-    if sensor["speed"] is not None:
-        pairs.append((word("fact.speed"), number(sensor["speed"] * 3.6, 0, "km/h")))
-    return parts.facts(pairs + [(str(k), str(v)) for k, v in sensor["properties"].items()][:12])
-
-
 @callback(Output("trend", "figure"), Input("trend-series", "value"), Input("trend-range", "value"),
-          Input("signal-sensor", "data"), State("trend-of", "data"), State("trend", "relayoutData"))  # fmt: skip
-async def draw(series: str, chosen: str, _: Any, of: dict[str, Any] | None, moved: dict[str, Any] | None) -> Any:
+          Input("signal-sensor", "data"), State("trend", "relayoutData"))  # fmt: skip
+async def draw(series: str, chosen: str, _: Any, moved: dict[str, Any] | None) -> Any:
     """The trend; while somebody has zoomed into it, pushes leave it alone."""
     from dash import ctx
 
-    if not of or series not in of["metrics"]:
+    if not series or chosen not in RANGES:
         return no_update
     if ctx.triggered_id == "signal-sensor" and any(key.startswith("xaxis.range") for key in moved or {}):
         return no_update
-    return await trends.read(int(series), of["metrics"][series], chosen, of["cadence"])
+    return await charts.between([int(series)], parts.now() - charts.SPANS[chosen], parts.now(), ("levels", "alarms"))
 
 
 @callback(
@@ -155,4 +102,4 @@ async def refresh(_: Any, picked: dict[str, Any] | None) -> Any:
     """The picked sensor spoke, or grew older."""
     if not picked or picked.get("id") is None:
         return no_update
-    return _values(await current().read(screens.sensor_series, int(picked["id"])))
+    return sensor_parts.values(await current().read(screens.sensor_series, int(picked["id"])))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ioc.store.database import Connection
     from ioc.store.export import Prepared
 
-_FORMATS = ("csv", "parquet", "geoparquet")
+_FORMATS = ("csv", "parquet", "geoparquet", "geojson")
 _WHAT = ("readings", "rollups", "positions", "events", "alarms")
 _EPILOG = """examples:
   ioc export readings --out dust.csv --metric pm2_5 --last 7d
@@ -28,15 +28,15 @@ _EPILOG = """examples:
 
 def register(commands: Any) -> None:
     export = commands.add_parser(
-        "export", help="write readings, rollups, positions, events or alarms to CSV, Parquet or GeoParquet",
+        "export", help="write readings, rollups, positions, events or alarms to CSV, Parquet, GeoParquet or GeoJSON",
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_EPILOG,
     )  # fmt: skip
     export.add_argument("what", choices=_WHAT, metavar="WHAT", help=", ".join(_WHAT))
     export.add_argument(
-        "--out", required=True, metavar="FILE", help="*.csv, *.parquet, *.geoparquet, or - for CSV on standard output"
+        "--out", required=True, metavar="FILE", help="*.csv, *.parquet, *.geoparquet, *.geojson, or - for CSV on standard output"
     )
     export.add_argument(
-        "--format", choices=_FORMATS, metavar="NAME", help="csv, parquet or geoparquet (by FILE's ending)"
+        "--format", choices=_FORMATS, metavar="NAME", help="csv, parquet, geoparquet or geojson (by FILE's ending)"
     )
     for name, said in (
         ("feed", "of this feed"),
@@ -102,7 +102,7 @@ def _form(args: argparse.Namespace) -> str:
     form = args.format or named
     if form is None:
         raise IocError(
-            f"{args.out}: the ending says no format: end it in .csv, .parquet or .geoparquet, or give --format"
+            f"{args.out}: the ending says no format: end it in .csv, .parquet, .geoparquet or .geojson, or give --format"
         )
     if args.out == "-" and form != "csv":
         raise IocError(f"{form} needs a file to go back and forth in: name one with --out")

@@ -271,12 +271,27 @@ def _line(rows: list[Any], expected: timedelta | None, step: timedelta | None) -
 
 
 def gaps(time: Array, expected: timedelta | None, step: timedelta | None) -> Array:
-    """Indexes before which the line pauses: over three cadences (the usual interval where unknown) and two steps."""
+    """Indexes before which the line pauses: over three cadences, two steps, and three times what is usual near by.
+
+    Near by, because a series that came every second may have come every half hour a year ago.
+    """
     between = np.diff(time)
     if not len(between):
         return np.zeros(0, dtype=np.intp)
-    usual = np.timedelta64(expected) if expected else np.median(between)
-    allowed = 3 * usual
+    allowed = 3 * _near_by(between)
+    if expected is not None:
+        allowed = np.maximum(allowed, 3 * np.timedelta64(expected))
     if step is not None:
-        allowed = max(allowed, np.timedelta64(2 * step))
+        allowed = np.maximum(allowed, np.timedelta64(2 * step))
     return np.flatnonzero(between > allowed) + 1
+
+
+def _near_by(between: Array) -> Array:
+    """The median of the intervals around each: of nine, fewer at the ends and in short lines."""
+    wide = min(9, len(between) if len(between) % 2 else len(between) - 1) or 1
+    half = wide // 2
+    around = np.lib.stride_tricks.sliding_window_view(between, wide)
+    middle = np.sort(around, axis=1)[:, half]
+    return np.concatenate(
+        [np.repeat(middle[:1], half), middle, np.repeat(middle[-1:], len(between) - len(middle) - half)]
+    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from ioc.store import history, queries
+from ioc.store import queries
 from ioc.store.database import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from ioc.store.database import Connection
@@ -33,15 +35,35 @@ def sensor_series(conn: Connection, id_: int) -> list[Row]:
     return _rows(conn, "sensor_series", id=id_)
 
 
-def trend(conn: Connection, series: int, start: datetime, stop: datetime, step: timedelta) -> list[Row]:
-    """at, mean, low, high of each step that has readings, oldest first."""
-    found = history.stepped(conn, [series], start, stop + timedelta(microseconds=1), step)
-    return [{"at": p.at, "mean": p.mean, "low": p.low, "high": p.high} for p in found]
-
-
 def levels(conn: Connection, series: int) -> list[Row]:
     """name, priority, raise, clear, direction of each rule level for the series."""
     return _rows(conn, "levels", series=series)
+
+
+def named_series(conn: Connection, ids: Sequence[int]) -> list[Row]:
+    """id, sensor_id, sensor_key, sensor, metric, name, unit, decimals, settings of each that exists, as asked."""
+    return _rows(conn, "named_series", ids=list(ids))
+
+
+def sensor_keyed(conn: Connection, key: str) -> int | None:
+    """The sensor's number; None where nobody has that key."""
+    found = _one(conn, "sensor_keyed", key=key)
+    return found["id"] if found else None
+
+
+def find_series(conn: Connection, words: str, most: int = 30) -> list[Row]:
+    """id, sensor, sensor_key, name of series named like all of the words, with or without marks."""
+    plain = unicodedata.normalize("NFD", words.lower()).replace("đ", "d")
+    asked = "".join(c for c in plain if not unicodedata.combining(c)).split()[:8]
+    escaped = [re.sub(r"([%_\\])", r"\\\1", word) for word in asked]
+    return _rows(conn, "find_series", words=[f"%{word}%" for word in escaped], most=most)
+
+
+def series_alarms(
+    conn: Connection, series: Sequence[int], start: datetime, stop: datetime, most: int = 200
+) -> list[Row]:
+    """id, series_id, priority, rule, start, stop (None: still true) of alarms within the span."""
+    return _rows(conn, "series_alarms", series=list(series), start=start, stop=stop, most=most)
 
 
 def alarms(

@@ -239,14 +239,3 @@ def test_a_figure_without_a_fresh_value_has_no_number(conn):
         None,
         None,
     )
-
-
-def test_a_desks_trend_includes_both_its_ends(conn):
-    series, start = add_series(conn), ago(days=2)
-    put(conn, series, start, HOUR, range(5))
-    roll(conn)
-    rows = screens.trend(conn, series, start, start + 4 * HOUR, 2 * HOUR)
-    assert [(row["mean"], row["low"], row["high"]) for row in rows] in (
-        [(0.5, 0, 1), (2.5, 2, 3), (4, 4, 4)],
-        [(0, 0, 0), (1.5, 1, 2), (3.5, 3, 4)],
-    )

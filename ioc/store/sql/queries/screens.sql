@@ -148,3 +148,33 @@ SELECT pg_database_size(current_database()) AS bytes, (SELECT count(*) FROM sens
 -- now --
 -- The database's clock.
 SELECT clock_timestamp();
+
+-- named_series --
+-- Some series with the names of their sensors and metrics, in the order asked for.
+SELECT se.id, s.id AS sensor_id, s.key AS sensor_key, s.name AS sensor, se.metric,
+       coalesce(m.name, jsonb_build_object('', se.metric)) AS name, coalesce(m.unit, '') AS unit,
+       coalesce(m.decimals, 1) AS decimals, coalesce(m.settings, '{}') AS settings
+FROM unnest(%(ids)s::int[]) WITH ORDINALITY AS asked (id, place)
+JOIN series se ON se.id = asked.id JOIN sensor s ON s.id = se.sensor_id LEFT JOIN metric m ON m.key = se.metric
+ORDER BY asked.place;
+
+-- sensor_keyed --
+-- The number of a sensor by its key.
+SELECT id FROM sensor WHERE key = %(key)s;
+
+-- find_series --
+-- Series whose sensor or metric is named like all of some plain words (without marks, small), the shortest names first.
+SELECT se.id, s.name AS sensor, s.key AS sensor_key, coalesce(m.name, jsonb_build_object('', se.metric)) AS name
+FROM series se JOIN sensor s ON s.id = se.sensor_id LEFT JOIN metric m ON m.key = se.metric
+CROSS JOIN LATERAL (SELECT replace(lower(regexp_replace(normalize(concat_ws(' ', s.name, s.key, m.name, se.metric), NFD),
+    '[\u0300-\u036f]', '', 'g')), 'đ', 'd') AS plain) x
+WHERE x.plain LIKE ALL (%(words)s::text[])
+ORDER BY length(s.name::text), s.key, se.id LIMIT %(most)s;
+
+-- series_alarms --
+-- Alarms on some series whose condition was true within a span, the newest first.
+SELECT a.id, a.series_id, a.priority, r.name AS rule, a.event_start AS start, coalesce(a.event_end, a.cleared_at) AS stop
+FROM alarm a JOIN rule r ON r.id = a.rule_id
+WHERE a.series_id = ANY(%(series)s) AND a.event_start < %(stop)s
+  AND (a.cleared_at IS NULL OR coalesce(a.event_end, a.cleared_at) > %(start)s)
+ORDER BY a.event_start DESC LIMIT %(most)s;

@@ -1,0 +1,109 @@
+"""What is on a screen, as a file: readings, events or alarms of a span, written by the same hand as `ioc export`."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, PlainTextResponse
+from starlette.background import BackgroundTask
+
+from dashboards.context import current
+from dashboards.viewer import CURRENT
+from ioc import plugins
+from ioc.errors import StoreError
+from ioc.export.contract import Options
+from ioc.store import export, export_rows, screens
+
+if TYPE_CHECKING:
+    from ioc.store.database import Connection
+
+router = APIRouter(include_in_schema=False)
+FORMATS = {
+    "csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet",
+    "geoparquet": "application/vnd.apache.parquet", "geojson": "application/geo+json",
+}  # fmt: skip
+_AT_ONCE = asyncio.Semaphore(2)  # files being written: each takes a connection and a part of a core
+_MOST = 20_000_000  # rows: more than a browser's file should hold; `ioc export` has no such limit
+
+
+class TooMuchError(StoreError):
+    """More rows than a download may have."""
+
+
+@router.get("/export")
+async def download(request: Request) -> Response:
+    """?what=readings&series=1,2 | sensor= metric= feed= area= &start= &stop= &format=csv; times ISO 8601."""
+    query = request.query_params
+    form = query.get("format", "csv")
+    if CURRENT.get().role != "operator":
+        return PlainTextResponse("log in first\n", 401)
+    if form not in FORMATS:
+        return PlainTextResponse(f"there is no format {form!r}; there are: {', '.join(FORMATS)}\n", 400)
+    with tempfile.NamedTemporaryFile(prefix="ioc-export-", delete=False) as file:
+        path = Path(file.name)
+    try:
+        async with _AT_ONCE:
+            wanted = await current().read(_wanted, query)
+            await asyncio.to_thread(_write, wanted, form, path)
+    except (StoreError, ValueError) as error:
+        _drop(path)
+        return PlainTextResponse(f"{error}\n", 400)
+    except BaseException:
+        _drop(path)
+        raise
+    name = f"ioc-{wanted.what}-{wanted.start:%Y%m%d-%H%M}.{form}"
+    return FileResponse(path, media_type=FORMATS[form], filename=name, background=BackgroundTask(_drop, path))
+
+
+def _drop(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def _wanted(conn: Connection, query: Any) -> export.Wanted:
+    """The wish of an address. Raises ValueError, ExportError."""
+    what = query.get("what", "readings")
+    if what not in export.KINDS:
+        raise ValueError(f"there is no {what!r} to export; there are: {', '.join(export.KINDS)}")
+    names = {key: tuple(filter(None, query.getlist(key))) for key in ("feed", "area", "metric", "sensor")}
+    ids = [int(s) for s in query.get("series", "").split(",") if s.isascii() and s.isdigit() and len(s) < 10]
+    if query.get("series"):
+        rows = screens.named_series(conn, ids)
+        if not rows:
+            raise ValueError("none of these series exists")
+        names["sensor"] = tuple({row["sensor_key"] for row in rows})
+        names["metric"] = tuple({row["metric"] for row in rows})
+    times = {"start": _time(query.get("start")), "end": _time(query.get("stop"))}
+    return export.Wanted(
+        what=what, feeds=names["feed"], areas=names["area"], metrics=names["metric"], sensors=names["sensor"],
+        language=CURRENT.get().language, **{key: value for key, value in times.items() if value},
+    )  # fmt: skip
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def _write(wanted: export.Wanted, form: str, path: Path) -> None:
+    with current().pool.connection() as conn, path.open("wb") as out:
+        _fill(conn, wanted, form, out)
+
+
+def _fill(conn: Connection, wanted: export.Wanted, form: str, out: BinaryIO) -> None:
+    prepared = export.prepare(conn, wanted)
+    writer = plugins.load("ioc.export", form).Writer(
+        out, export_rows.COLUMNS[wanted.what], Options(prepared.zone, mark=form == "csv")
+    )
+    rows = 0
+    for batch in export_rows.batches(conn, prepared):
+        rows += len(batch.columns[0])
+        if rows > _MOST:
+            raise TooMuchError(f"more than {_MOST:,} rows: choose a shorter span, or use `ioc export`")
+        writer.write(batch.columns)
+    writer.close()
