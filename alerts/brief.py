@@ -143,7 +143,7 @@ def _quality(row: Row, reader: Reader) -> list[str]:
     share = 100 * row["quarantined"] / row["received"] if row["received"] else 0.0
     said.append(
         text["brief.received"].format(
-            n=received, share=number(share, 1 if share >= 0.05 or not share else 2, reader.language)
+            n=received, share=number(share, 0 if not share else 1 if share >= 0.05 else 2, reader.language)
         )
     )
     if row["silent"]:

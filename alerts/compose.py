@@ -125,7 +125,7 @@ class Composer:
             raw = mail.notice(title, text, envelope, reader)
             self._put(conn, contact, f"{plan.kind}:{ident}", envelope, id=ident, priority=plan.priority, subject=title,
                       mime=raw, alarms=list(plan.alarms), intents=list(plan.intents), groups=plan.groups,
-                      reasons=sorted(plan.reasons), note=why)  # fmt: skip
+                      reasons=sorted(plan.reasons), note=f"written: {why}")  # fmt: skip
 
     def notice(self, conn: Connection, title: str, text: str, at: datetime, **values: Any) -> None:
         """Tell the watchers something about the system itself; title and text are keys of our phrases."""
@@ -162,7 +162,8 @@ class Composer:
             flood=plan.kind == "flood", chart=drawn.get("chart"), map=drawn.get("map"),
             ack=self._ack(contact, cards, len(plan.alarms), at),
         )  # fmt: skip
-        note = "; ".join(part for part in (why, broken, *missing) if part) or None
+        wrong = "; ".join(part for part in (why, broken, *missing) if part)
+        note = f"written: {wrong}" if wrong else None
         self._remember("picture", "; ".join(missing))
         self._remember("alarm", broken)
         self.mark("rendered")

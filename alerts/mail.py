@@ -65,7 +65,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """ack: a link that acknowledges what is in this mail, where that may be said by a link."""
+    """ack: a link that acknowledges what is in this mail and waits for it, where that may be said by a link."""
 
     cards: Sequence[Card]
     total: int  # alarms, also those that are not listed
@@ -185,7 +185,8 @@ def _preview(content: Content, reader: Reader) -> str:
 
 
 def _ack_label(content: Content, reader: Reader) -> str:
-    return reader.words["label.ack_all" if content.total > 1 else "label.ack"].format(n=content.total)
+    waiting = sum(card.waiting for card in content.cards)
+    return reader.words["label.ack_all" if waiting > 1 else "label.ack"].format(n=waiting)
 
 
 @cache

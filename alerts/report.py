@@ -28,6 +28,7 @@ MOST_STALE = 5
 MOST_TOP_TEN = 5.0  # percent of the load
 MOST_URGENT = 10.0  # percent high or critical; the guide says 5
 MOST_UNSEEN = 10.0  # percent never acknowledged
+ENOUGH = 20  # alarms before shares of them are judged
 _LISTED = 5
 
 
@@ -101,12 +102,15 @@ def lines_of(health: Row, mix: dict[int, int], top: float, hours: float, reader:
         urgent_share(mix),
         unseen_share(health),
     )
+    few = float("inf") if health["raised"] < ENOUGH else 0.0  # shares of a handful say nothing
     given: list[tuple[str, float, int, float, float, str]] = [
         ("rate", an_hour, 1, GOOD_AN_HOUR, MOST_AN_HOUR, ""), ("peak", health["peak"], 0, 10, 15, ""),
         ("flood", flood, 1, FLOOD_SHARE, 5.0, " %"), ("chattering", health["chattering"], 0, 0, 2, ""),
         ("fleeting", health["fleeting"], 0, 0, 0.05 * max(1, health["raised"]), ""),
-        ("stale", health["stale"], 0, MOST_STALE - 1, 2 * MOST_STALE, ""), ("top", top, 0, MOST_TOP_TEN, 40.0, " %"),
-        ("urgent", urgent, 0, MOST_URGENT / 2, MOST_URGENT * 2, " %"), ("unseen", unseen, 0, MOST_UNSEEN, 30.0, " %"),
+        ("stale", health["stale"], 0, MOST_STALE - 1, 2 * MOST_STALE, ""),
+        ("top", top, 0, max(few, MOST_TOP_TEN), 40.0, " %"),
+        ("urgent", urgent, 0, max(few, MOST_URGENT / 2), MOST_URGENT * 2, " %"),
+        ("unseen", unseen, 0, max(few, MOST_UNSEEN), 30.0, " %"),
     ]  # fmt: skip
     return [_line(key, value, decimals, good, fair, unit, reader) for key, value, decimals, good, fair, unit in given]
 
@@ -119,12 +123,13 @@ def _line(key: str, value: float, decimals: int, good: float, fair: float, unit:
 
 def advice(health: Row, mix: dict[int, int], top: float, hours: float, mails: Row) -> list[str]:
     """What to do about it, the most rewarding first; all is well where nothing is found."""
+    many = health["raised"] >= ENOUGH
     wrong = {
-        "top": top > MOST_TOP_TEN and health["raised"] >= 20, "chattering": health["chattering"] > 0,
+        "top": top > MOST_TOP_TEN and many, "chattering": health["chattering"] > 0,
         "rate": rate(health, hours) > MOST_AN_HOUR, "flood": flood_share(health, hours) > FLOOD_SHARE,
-        "stale": health["stale"] >= MOST_STALE, "unseen": unseen_share(health) > MOST_UNSEEN and health["opened"] >= 10,
+        "stale": health["stale"] >= MOST_STALE, "unseen": unseen_share(health) > MOST_UNSEEN and many,
         "fleeting": health["fleeting"] > 0.05 * max(1, health["raised"]),
-        "urgent": urgent_share(mix) > MOST_URGENT and health["raised"] >= 20, "mails": mails["failed"] > 0,
+        "urgent": urgent_share(mix) > MOST_URGENT and many, "mails": mails["failed"] > 0,
     }  # fmt: skip
     return [key for key, is_wrong in wrong.items() if is_wrong] or ["none"]
 

@@ -185,7 +185,8 @@ def _meaning(error: Exception, *, in_data: bool) -> Result:
         return Result(_answered(error), f"{error.smtp_code} {_words(error.smtp_error)}")
     if isinstance(error, smtplib.SMTPNotSupportedError | ssl.SSLCertVerificationError):
         return Result(Fate.STOPPED, _words(error))
-    return Result(Fate.UNSURE if in_data else Fate.DOWN, _words(error), down=isinstance(error, TimeoutError))
+    silent = isinstance(error, TimeoutError) or "timed out" in str(error)  # smtplib calls a time-out a disconnection
+    return Result(Fate.UNSURE if in_data else Fate.DOWN, _words(error), down=silent)
 
 
 def _answered(error: smtplib.SMTPResponseException) -> Fate:

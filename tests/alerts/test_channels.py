@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -333,3 +334,39 @@ def test_the_length_of_one_sms():
 def test_options_that_cannot_work_are_refused(kind, options):
     with pytest.raises(ValueError):
         kind.compile(kind.Options.model_validate(options))
+
+
+def test_the_folder_is_checked_down_to_a_channels_options(tmp_path):
+    from ioc.compose import check_folder, sample_city
+    from ioc.errors import ConfigError
+
+    copied = tmp_path / "city"
+    shutil.copytree(sample_city(), copied)
+    with (copied / "city.toml").open("a") as file:
+        file.write("""
+[channels.text]
+kind = "sms"
+options = { url = "https://gateway.example/send", fields = { to = "{to}" } }
+[channels.chat]
+kind = "telegramm"
+""")
+    with (copied / "contacts.toml").open("a") as file:
+        file.write("""
+[[contact]]
+key = "extra"
+name = "Extra"
+email = "x@city.example"
+brief = "25:00"
+channels = [{ by = "sms", to = "1" }]
+""")
+    with pytest.raises(ConfigError) as found:
+        check_folder(copied, quiet=True)
+    said = str(found.value)
+    assert "brief" in said
+    fixed = (copied / "contacts.toml").read_text().replace("25:00", "06:30")
+    (copied / "contacts.toml").write_text(fixed)
+    with pytest.raises(ConfigError) as found:
+        check_folder(copied, quiet=True)
+    said = str(found.value)
+    for part in ("channels.text", "no field holds {text}", "telegram", "there is no channel 'sms'"):
+        assert part in said, said

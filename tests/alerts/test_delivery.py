@@ -17,7 +17,7 @@ from alerts.mail import From
 from alerts.sender import Sender
 from ioc.store import outbox
 from tests.alerts import city
-from tests.alerts.mail_server import MailServer, refuse_everybody
+from tests.alerts.mail_server import MailServer, accept_everybody, refuse_everybody
 
 S = timedelta(seconds=1)
 SCOPE = {"metrics": ["water_level"]}
@@ -348,3 +348,144 @@ def test_certificates_are_checked(conn, tmp_path):
         assert (town.channel, server.mails) == ("stopped", [])
     finally:
         server.stop()
+
+
+def test_an_unknown_user_is_one_also_where_the_server_says_so_after_the_text(town, mail_server):
+    town.raise_and_write()
+    mail_server.answer("DATA", "554 5.1.1 mailbox unknown")
+    town.send()
+    assert town.states == ["failed"]
+    assert town.conn.execute("SELECT state FROM contact").fetchone()[0] == "refused"
+
+
+def test_a_policy_refusal_of_the_recipient_is_not_a_missing_person(town, mail_server):
+    town.raise_and_write()
+    mail_server.answer("RCPT", "550 5.7.1 relaying denied")
+    town.send()
+    assert town.conn.execute("SELECT state FROM contact").fetchone()[0] == "ok"
+
+
+def test_a_server_that_hangs_with_the_text_holds_up_nobody_for_long(conn, mail_server, monkeypatch):
+    """It may have the mail: the same one goes again later, and the others wait for a probe instead of a minute each."""
+    monkeypatch.setattr(smtp, "READ_S", 0.3)
+    town = Town(conn, mail_server.url, contacts=("a", "b", "c"))
+    town.raise_and_write()
+    mail_server.answer("DATA", "hang")
+    town.send()
+    assert (town.channel, sorted(town.states)) == ("down", ["ready"] * 3)
+    assert conn.execute("SELECT count(*) FROM outbox WHERE ambiguous").fetchone()[0] == 1
+    town.send(after=30)
+    town.send(after=30)
+    assert town.states == ["sent"] * 3
+
+
+def test_a_server_that_answers_a_byte_a_minute_is_left_in_time(town, mail_server, monkeypatch):
+    monkeypatch.setattr(smtp, "WHOLE_S", 0.5)
+    town.raise_and_write()
+    mail_server.answer("MAIL", "hang")
+    town.send()
+    assert town.states == ["ready"]
+
+
+def test_an_account_corrected_at_the_server_is_found_within_half_an_hour(conn):
+    server = MailServer(authenticator=refuse_everybody, auth_required=False, auth_require_tls=False).start()
+    try:
+        town = Town(conn, f"smtp://ioc:right@127.0.0.1:{server.port}")
+        town.raise_and_write()
+        town.send()
+        assert town.channel == "stopped"
+        server.stop()
+        server.options = {"authenticator": accept_everybody, "auth_required": False, "auth_require_tls": False}
+        server.start()
+        assert town.send(after=60) == 0, "not at once: a wrong password again and again locks an account"
+        assert town.send(after=1800) == 1
+        assert town.channel == "ok"
+    finally:
+        server.stop()
+
+
+def test_a_reminder_that_waited_is_not_sent_once_somebody_acknowledged(conn):
+    from ioc.store import alarms
+
+    server = MailServer()
+    town = Town(conn, server.url)
+    town.measure(30)
+    town.measure(60)
+    conn.execute("UPDATE intent SET reason = 'reminder'")
+    assert town.write(after=5) == 1
+    town.send()
+    alarms.acknowledge(conn, 1, "duty")
+    server.start()
+    try:
+        town.send(after=60)
+        assert (town.states, server.mails) == (["superseded"], [])
+    finally:
+        server.stop()
+
+
+def test_a_letter_whose_lease_somebody_else_holds_is_not_sent(conn, mail_server):
+    town = Town(conn, mail_server.url, contacts=("a", "b"))
+    town.raise_and_write()
+    sender = town.sender
+    plain = sender._channel.send
+
+    def slow(letter, mark):  # while the first is on its way another engine takes over the second
+        conn.execute(
+            "UPDATE outbox SET lease_token = gen_random_uuid() WHERE id <> %s AND state = 'leased'", (letter.id,)
+        )
+        return plain(letter, mark)
+
+    sender._channel.send = slow
+    town.send()
+    assert len(mail_server.mails) == 1
+
+
+def test_bounces_name_their_mail_where_the_mailbox_takes_it(town, mail_server):
+    senders = []
+    original = mail_server.handle_MAIL
+
+    async def noted(server, session, envelope, address, options):
+        senders.append(address)
+        return await original(server, session, envelope, address, options)
+
+    mail_server.handle_MAIL = noted
+    town.sender = Sender(smtp.server(mail_server.url), "ioc@city.test", verp=True)
+    town.raise_and_write()
+    town.send()
+    ident = town.conn.execute("SELECT id FROM outbox").fetchone()[0]
+    assert senders == [f"ioc+{ident.hex}@city.test"]
+
+
+def test_a_template_that_fails_still_tells_which_alarms_and_who_must_mend_it_is_told(town, mail_server, monkeypatch):
+    from alerts import mail
+
+    def broken(*_):
+        raise KeyError("no such word")
+
+    monkeypatch.setattr(mail, "_render", broken)
+    town.raise_and_write()
+    assert "no such word" in town.composer.problems["template"]
+    assert "no such word" in town.conn.execute("SELECT last_reply FROM outbox").fetchone()[0]
+    town.send()
+    [(_, said, _)] = mail_server.mails
+    assert "CRITICAL" in said["Subject"]
+    assert "https://ioc.test/alarms/1" in said.get_content()
+    monkeypatch.undo()
+    town.measure(40)
+    town.write(after=120)
+    assert town.composer.problems.get("template") is None
+
+
+def test_one_alarm_without_words_does_not_silence_the_others(conn, mail_server):
+    town = Town(conn, mail_server.url, gauges=3, family="tide")
+    conn.execute("UPDATE sensor SET area = 'one'")
+    town.measure(*[30] * 3)
+    town.measure(*[60] * 3)
+    conn.execute("UPDATE alarm SET detail = '[]' WHERE id = 2")
+    conn.execute("UPDATE sensor SET name = '5' WHERE id = (SELECT sensor_id FROM alarm WHERE id = 2)")
+    assert town.write(after=5) == 1
+    town.send()
+    text = mail_server.mails[0][1].get_body(("plain",)).get_content()
+    assert text.count("Water level 60.00 m > 50.00 m") >= 2
+    assert "r #2" in text
+    assert "alarm 2 could not be put into words" in conn.execute("SELECT last_reply FROM outbox").fetchone()[0]

@@ -23,14 +23,15 @@ SELECT c.id, c.key, c.name, c.email, c.language, c.zone, c.settings, c.state, '{
 
 -- night --
 -- What was raised in a span and concerns this person, the worst first.
-SELECT a.id, a.priority, a.condition, a.closed_at IS NOT NULL AS closed FROM alarm a
+SELECT a.id, a.priority, a.condition, a.closed_at IS NOT NULL AS closed FROM alarm a JOIN rule r ON r.id = a.rule_id AND r.kind <> 'heartbeat'
 WHERE a.opened_at >= %(start)s AND a.opened_at < %(end)s AND a.suppression NOT IN ('by_design', 'out_of_service')
   AND (%(domains)s::text[] = '{}' OR a.domain = ANY (%(domains)s)) AND (%(areas)s::text[] = '{}' OR a.area = ANY (%(areas)s))
 ORDER BY a.priority, a.condition = 'false', a.opened_at DESC;
 
 -- standing --
 -- What is open now and concerns this person, the worst first.
-SELECT a.id, a.priority, a.acked_at IS NOT NULL AS acked, a.suppression, a.suppressed_until, a.suppressed_by FROM alarm a
+SELECT a.id, a.priority, a.acked_at IS NOT NULL AS acked, a.suppression, a.suppressed_until, a.suppressed_by
+FROM alarm a JOIN rule r ON r.id = a.rule_id AND r.kind <> 'heartbeat'
 WHERE a.closed_at IS NULL AND a.condition <> 'false' AND a.suppression NOT IN ('by_design', 'out_of_service')
   AND (%(domains)s::text[] = '{}' OR a.domain = ANY (%(domains)s)) AND (%(areas)s::text[] = '{}' OR a.area = ANY (%(areas)s))
 ORDER BY a.suppression <> 'none', a.priority, a.acked_at IS NOT NULL, a.opened_at DESC;
@@ -68,8 +69,9 @@ SELECT (SELECT coalesce(sum(received), 0)::bigint FROM ledger WHERE minute >= %(
      WHERE f.enabled AND f.silent_after IS NOT NULL AND (c.received_at IS NULL OR c.received_at < %(end)s - f.silent_after)) AS silent;
 
 -- health --
--- The alarms of a span as an operator had them, in figures.
-WITH said AS (
+-- The alarms of a span as an operator had them, in figures; the test alarm that is always on is none.
+WITH alarm AS (SELECT a.* FROM alarm a JOIN rule r ON r.id = a.rule_id AND r.kind <> 'heartbeat'),
+said AS (
     SELECT c.alarm_id, c.at, c.kind, a.rule_id, a.target, a.priority FROM alarm_change c JOIN alarm a ON a.id = c.alarm_id
     WHERE c.at >= %(start)s AND c.at < %(end)s AND c.kind IN ('raised', 'reraised', 'cleared')),
 raised AS (
@@ -98,16 +100,19 @@ SELECT (SELECT count(*) FROM raised) AS raised,
 -- priorities --
 -- How the alarms of a span divide.
 SELECT a.priority, count(*) FROM alarm_change c JOIN alarm a ON a.id = c.alarm_id
+JOIN rule r ON r.id = a.rule_id AND r.kind <> 'heartbeat'
 WHERE c.at >= %(start)s AND c.at < %(end)s AND c.kind IN ('raised', 'reraised') GROUP BY 1 ORDER BY 1;
 
 -- bad_actors --
 -- Which alarms made most of the load.
 SELECT max(a.id) AS id, count(*) AS times FROM alarm_change c JOIN alarm a ON a.id = c.alarm_id
+JOIN rule r ON r.id = a.rule_id AND r.kind <> 'heartbeat'
 WHERE c.at >= %(start)s AND c.at < %(end)s AND c.kind IN ('raised', 'reraised') GROUP BY a.rule_id, a.target ORDER BY 2 DESC, 1 LIMIT 10;
 
 -- longest --
 -- Which alarms have stood longest.
-SELECT id FROM alarm WHERE closed_at IS NULL AND condition <> 'false' AND suppression = 'none' ORDER BY opened_at, id LIMIT 5;
+SELECT a.id FROM alarm a JOIN rule r ON r.id = a.rule_id AND r.kind <> 'heartbeat'
+WHERE a.closed_at IS NULL AND a.condition <> 'false' AND a.suppression = 'none' ORDER BY a.opened_at, a.id LIMIT 5;
 
 -- mails --
 -- What became of the messages of a span, and how long they took, seconds.

@@ -91,8 +91,8 @@ SELECT c.state,
 FROM outbox o JOIN contact c ON c.id = o.contact_id WHERE o.id = %(id)s;
 
 -- finish --
--- The result of an attempt, by whoever still holds the lease.
-UPDATE outbox SET state = %(state)s, attempts = attempts + %(count)s, due_at = coalesce(%(due)s, due_at), last_reply = %(reply)s,
+-- The result of an attempt, by whoever still holds the lease. What went wrong while it was written stays beside it.
+UPDATE outbox SET state = %(state)s, attempts = attempts + %(count)s, due_at = coalesce(%(due)s, due_at), last_reply = %(reply)s || coalesce(' | ' || substring(last_reply FROM 'written: .*'), ''),
     ambiguous = ambiguous OR %(ambiguous)s, sent_at = CASE WHEN %(state)s IN ('sent', 'maybe_sent') THEN %(at)s END,
     mime = CASE WHEN %(as_text)s THEN plain_mime ELSE mime END, plain_mime = CASE WHEN %(as_text)s THEN NULL ELSE plain_mime END,
     lease_until = NULL, lease_token = NULL
