@@ -74,7 +74,8 @@ def rebuild(
         changed, huge = store.set_targets(conn, rows(rules.values()), after=after)
         if after == 0 or changed:
             warnings = dict.fromkeys(rules, "") | dict(wrong or {}) | {i: _huge(*n) for i, n in huge.items()}
-            store.say_targets(conn, warnings, {i for i, w in rules.items() if any(s.per != "series" for s in w.specs)})
+            inputs = {i for i, w in rules.items() if any(s.per != "series" for s in w.specs)}
+            store.say_targets(conn, warnings, inputs, {i for i, w in rules.items() if w.specs})
     return changed
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ioc.config.folder import CityFolder, Reading
+    from ioc.config.places import Sensor
+    from ioc.config.rules import Scope
 
 _FOLDERS = ("feeds", "rules", "scenes", "thresholds")
 Place: TypeAlias = tuple[int | str, ...]
@@ -86,10 +88,11 @@ class _Names:
             "feed": {key for part, key in found.where if part == "feeds"},
             "sensor": set(city.sensors),
             "area": {a.key for a in city.areas},
+            "tag": {tag for s in city.sensors.values() for tag in s.tags},
             "channel": set(city.city.channels),
             "level": {f"{pack}.{lv.key}" for pack, p in city.thresholds.items() for lv in p.level},
         }
-        parts = {"domain": "city", "level": "thresholds", "channel": "city"}
+        parts = {"domain": "city", "level": "thresholds", "channel": "city", "tag": "sensors"}
         self._unsure = {what for what in self._known if parts.get(what, f"{what}s") in found.broken}
         self._aliases = city.aliases
         self._discovers = any(f.discover and f.enabled for f in city.feeds.values())
@@ -102,7 +105,7 @@ class _Names:
         if name.endswith("*") and any(k.startswith(name[:-1]) for k in known):
             return
         # A sensor may yet announce itself by its messages, where a feed allows that.
-        warning = what == "sensor" and self._discovers
+        warning = what in ("sensor", "tag") and self._discovers
         hint = self._renamed(what, name) or nearest(name, known) or _DECLARED[what]
         yield self._found.fault(*place, f"there is no {what} {name!r}", hint, warning=warning)
 
@@ -118,7 +121,8 @@ _DECLARED = {
     "domain": "declare it in city.toml as [domains.KEY]", "metric": "declare it in metrics.toml as [KEY]",
     "feed": "a feed is a file feeds/KEY.toml", "sensor": "declare it in sensors.geojson",
     "channel": "declare it in city.toml as [channels.KEY]",
-    "area": "declare it in areas.geojson", "level": "a level is written as pack.level of thresholds/*.toml",
+    "area": "declare it in areas.geojson", "tag": "give it to a sensor: property tags in sensors.geojson",
+    "level": "a level is written as pack.level of thresholds/*.toml",
 }  # fmt: skip
 
 
@@ -156,16 +160,22 @@ def _sensors(_: Reading, city: CityFolder, names: _Names) -> Iterator[Fault]:
             )
 
 
-def _rules(_: Reading, city: CityFolder, names: _Names) -> Iterator[Fault]:
+def _rules(found: Reading, city: CityFolder, names: _Names) -> Iterator[Fault]:
     for key, rule in city.rules.items():
         scope = rule.scope
         asked = (("metric", scope.metrics), ("domain", scope.domains), ("feed", scope.feeds),
-                 ("sensor", scope.sensors), ("area", scope.areas))  # fmt: skip
+                 ("sensor", scope.sensors), ("area", scope.areas), ("tag", scope.tags))  # fmt: skip
         for what, wanted in asked:
             yield from names.all_missing(what, wanted, ("rules", key, ("scope", f"{what}s")))
+        if rule.enabled and city.sensors and not any(_within(s, scope, city) for s in city.sensors.values()):
+            what, hint = (
+                "no sensor is in its scope: it watches nothing",
+                "its lists must be true of one sensor together",
+            )
+            yield found.fault("rules", key, ("scope",), what, hint, warning=True)
         for option in ("above", "below", "clear"):
             level = rule.options.get(option)
-            if isinstance(level, str):
+            if isinstance(level, str) and not level.startswith("sensor."):
                 yield from names.missing("level", level, ("rules", key, ("options", option)))
 
 
@@ -173,6 +183,24 @@ _NAMED = {
     "metric": "metric", "sensor": "sensor", "sensors": "sensor", "area": "area", "areas": "area", "domains": "domain",
     "level": "level", "levels": "level",
 }  # fmt: skip
+
+
+def _within(sensor: Sensor, scope: Scope, city: CityFolder) -> bool:
+    """Whether the folder's own facts leave the sensor in the scope; a feed that discovers may bring any sensor."""
+    feed = city.feeds.get(sensor.feed)
+    if any(f.discover and f.enabled and (not scope.feeds or k in scope.feeds) for k, f in city.feeds.items()):
+        return True
+    named = not scope.sensors or any(
+        sensor.key == s or (s.endswith("*") and sensor.key.startswith(s[:-1])) for s in scope.sensors
+    )
+    domain = sensor.domain or (feed.domain if feed else "")
+    domains = {domain, *(city.metrics[m].domain for m in scope.metrics if m in city.metrics)}
+    return (
+        named
+        and (not scope.feeds or sensor.feed in scope.feeds)
+        and (not scope.domains or bool(domains & set(scope.domains)))
+        and (not scope.tags or bool(set(scope.tags) & set(sensor.tags)))
+    )
 
 
 def _scenes(found: Reading, city: CityFolder, names: _Names) -> Iterator[Fault]:

@@ -37,6 +37,13 @@ class Sensor(Model):
     was: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     properties: dict[str, Any] = {}
 
+    @property
+    def tags(self) -> list[str]:
+        """Its property `tags`: a list, or one text with commas."""
+        given = self.properties.get("tags") or []
+        parts = given.split(",") if isinstance(given, str) else given
+        return [str(tag).strip() for tag in parts]
+
 
 class Area(Model):
     """geometry: GeoJSON, WGS 84. Valid on days valid_from <= day < valid_to."""

@@ -113,9 +113,12 @@ def metric_units(conn: Connection) -> dict[str, str]:
     return dict(conn.execute(_sql("metric_units")).fetchall())
 
 
-def say_targets(conn: Connection, warnings: dict[int, str], inputs: set[int]) -> None:
-    """Rule health: how much each of these rules watches, and what is odd about it ('' nothing)."""
-    rows = [{"rule_id": i, "warning": text, "inputs": i in inputs} for i, text in warnings.items()]
+def say_targets(conn: Connection, warnings: dict[int, str], inputs: set[int], asks: set[int]) -> None:
+    """Rule health: how much each of these rules watches, and what is odd about it ('' nothing).
+
+    inputs: rules whose targets are in rule_input; asks: those that watch series at all, and so should have some.
+    """
+    rows = [{"rule_id": i, "warning": t, "inputs": i in inputs, "asks": i in asks} for i, t in warnings.items()]
     conn.execute(_sql("health_targets"), {"rows": orjson.dumps(rows).decode()})
 
 
@@ -136,14 +139,16 @@ def rising(conn: Connection, at: datetime, series: Sequence[int] | None = None) 
 
 def standing(conn: Connection, at: datetime, series: Sequence[int] | None = None) -> list[Candidate]:
     """Open alarms that their newest value does not agree with; of these series, of all where None."""
-    return _candidates(conn, "standing", at=at, series=None if series is None else list(series))
+    if series is None:
+        return _candidates(conn, "standing", at=at)
+    return _candidates(conn, "standing_of", at=at, series=list(series)) if series else []
 
 
-def crossed(conn: Connection, at: datetime, after: dict[int, datetime]) -> list[Candidate]:
-    """Pairs that a sample later than `after` (by series) but before the newest moves."""
+def crossed(conn: Connection, at: datetime, after: dict[int, datetime], *, newest: bool = False) -> list[Candidate]:
+    """Pairs that a sample later than `after` (by series) but before the newest moves; or, where asked, the newest."""
     if not after:
         return []
-    return _candidates(conn, "crossed", at=at, series=list(after), after=list(after.values()))
+    return _candidates(conn, "crossed", at=at, series=list(after), after=list(after.values()), newest=newest)
 
 
 def overdue(conn: Connection, late: dict[int, datetime]) -> list[Candidate]:

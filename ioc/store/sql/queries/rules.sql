@@ -140,41 +140,52 @@ WHERE (t.raise, t.clear, t.direction, t.quiet_after, t.place, t.low, t.levels)
 ANALYZE rule_target;
 
 -- rising --
--- Pairs without an open alarm whose newest value is beyond a level, and fresh: not history, not from the future.
+-- Pairs without an open alarm whose newest value is beyond a level, and fresh: not history, not from the future. What is
+-- known of a series is asked once a series, and only of those with a hit: a join of the view with all pairs can take minutes.
 WITH hit AS MATERIALIZED (
-    SELECT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place
-    FROM rule_target t JOIN latest l ON l.series_id = t.series_id
+    SELECT DISTINCT t.series_id FROM rule_target t JOIN latest l ON l.series_id = t.series_id
     WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low)
       AND l.value BETWEEN -1e300 AND 1e300
       AND NOT EXISTS (SELECT 1 FROM alarm a
-                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL))
-SELECT h.rule_id, h.series_id, h.raise, h.clear, h.direction, h.levels, h.place, u.time, u.expected, NULL::text AS condition,
+                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL)),
+said AS MATERIALIZED (
+    SELECT u.* FROM hit h CROSS JOIN LATERAL (
+        SELECT u.series_id, u.time, u.expected, u.value FROM usable_latest u WHERE u.series_id = h.series_id AND u.usable OFFSET 0) u
+    WHERE u.time > %(at)s - greatest(interval '15 min', 3 * u.expected) AND u.time <= %(at)s + interval '2 min')
+SELECT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place, l.time, l.expected, NULL::text AS condition,
     true AS fresh,
-    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = h.rule_id AND x.target = 'series:' || h.series_id) AS used, 0 AS held
-FROM hit h JOIN usable_latest u ON u.series_id = h.series_id AND u.usable
-JOIN rule r ON r.id = h.rule_id AND r.enabled
-WHERE u.time > %(at)s - greatest(interval '15 min', 3 * u.expected) AND u.time <= %(at)s + interval '2 min';
+    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = t.rule_id AND x.target = 'series:' || t.series_id) AS used, 0 AS held
+FROM said l JOIN rule_target t ON t.series_id = l.series_id JOIN rule r ON r.id = t.rule_id AND r.enabled
+WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low)
+      AND l.value BETWEEN -1e300 AND 1e300
+      AND NOT EXISTS (SELECT 1 FROM alarm a
+                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL);
 
 -- rising_of --
 -- As rising, of series that spoke only.
 WITH hit AS MATERIALIZED (
-    SELECT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place
-    FROM unnest(%(series)s::int[]) AS m (series_id) JOIN latest l ON l.series_id = m.series_id
-    JOIN rule_target t ON t.series_id = m.series_id
+    SELECT DISTINCT t.series_id FROM unnest(%(series)s::int[]) AS m (series_id)
+    JOIN latest l ON l.series_id = m.series_id JOIN rule_target t ON t.series_id = m.series_id
     WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low)
       AND l.value BETWEEN -1e300 AND 1e300
       AND NOT EXISTS (SELECT 1 FROM alarm a
-                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL))
-SELECT h.rule_id, h.series_id, h.raise, h.clear, h.direction, h.levels, h.place, u.time, u.expected, NULL::text AS condition,
+                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL)),
+said AS MATERIALIZED (
+    SELECT u.* FROM hit h CROSS JOIN LATERAL (
+        SELECT u.series_id, u.time, u.expected, u.value FROM usable_latest u WHERE u.series_id = h.series_id AND u.usable OFFSET 0) u
+    WHERE u.time > %(at)s - greatest(interval '15 min', 3 * u.expected) AND u.time <= %(at)s + interval '2 min')
+SELECT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place, l.time, l.expected, NULL::text AS condition,
     true AS fresh,
-    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = h.rule_id AND x.target = 'series:' || h.series_id) AS used, 0 AS held
-FROM hit h JOIN usable_latest u ON u.series_id = h.series_id AND u.usable
-JOIN rule r ON r.id = h.rule_id AND r.enabled
-WHERE u.time > %(at)s - greatest(interval '15 min', 3 * u.expected) AND u.time <= %(at)s + interval '2 min';
+    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = t.rule_id AND x.target = 'series:' || t.series_id) AS used, 0 AS held
+FROM said l JOIN rule_target t ON t.series_id = l.series_id JOIN rule r ON r.id = t.rule_id AND r.enabled
+WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low)
+      AND l.value BETWEEN -1e300 AND 1e300
+      AND NOT EXISTS (SELECT 1 FROM alarm a
+                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL);
 
 -- standing --
 -- Open alarms whose newest value says something else than the alarm does, that no longer hear anything, or that may move
--- between several levels; of all series, or of those given.
+-- between several levels.
 WITH open AS (
     SELECT a.rule_id, a.series_id, t.raise, t.clear, t.direction, t.levels, t.place, t.low, u.time, u.value, a.condition,
         a.last_event AS used, u.expected, a.held,
@@ -182,7 +193,26 @@ WITH open AS (
     FROM alarm a JOIN rule r ON r.id = a.rule_id AND r.kind = 'threshold' AND r.enabled
     JOIN rule_target t ON t.rule_id = a.rule_id AND t.series_id = a.series_id
     LEFT JOIN usable_latest u ON u.series_id = a.series_id AND u.usable
-    WHERE a.closed_at IS NULL AND (%(series)s::int[] IS NULL OR a.series_id = ANY (%(series)s::int[])))
+    WHERE a.closed_at IS NULL)
+SELECT rule_id, series_id, raise, clear, direction, levels, place, coalesce(time, used) AS time, expected, condition, fresh, used, held
+FROM open
+WHERE CASE condition
+    WHEN 'true' THEN NOT fresh OR levels IS NOT NULL AND time > used
+        OR CASE WHEN direction > 0 THEN value < clear ELSE value > clear END OR value = clear AND clear = raise
+    WHEN 'false' THEN fresh AND time > used
+        AND (CASE WHEN direction > 0 THEN value > raise ELSE value < raise END OR coalesce(value < low, false))
+    ELSE fresh END;
+
+-- standing_of --
+-- As standing, of series that spoke only.
+WITH open AS (
+    SELECT a.rule_id, a.series_id, t.raise, t.clear, t.direction, t.levels, t.place, t.low, u.time, u.value, a.condition,
+        a.last_event AS used, u.expected, a.held,
+        coalesce(u.received_at > %(at)s - greatest(interval '2 min', 3 * coalesce(u.expected, '20 min')), false) AS fresh
+    FROM alarm a JOIN rule r ON r.id = a.rule_id AND r.kind = 'threshold' AND r.enabled
+    JOIN rule_target t ON t.rule_id = a.rule_id AND t.series_id = a.series_id
+    LEFT JOIN LATERAL (SELECT * FROM usable_latest u WHERE u.series_id = a.series_id AND u.usable OFFSET 0) u ON true
+    WHERE a.closed_at IS NULL AND a.series_id = ANY (%(series)s::int[]))
 SELECT rule_id, series_id, raise, clear, direction, levels, place, coalesce(time, used) AS time, expected, condition, fresh, used, held
 FROM open
 WHERE CASE condition
@@ -193,20 +223,24 @@ WHERE CASE condition
     ELSE fresh END;
 
 -- crossed --
--- Pairs that a sample between the last tick's newest and this one's moves, though the newest itself may not.
+-- Pairs that a sample between the last tick's newest and this one's moves, though the newest itself may not. After an
+-- outage the newest as well: it may be the last word of a sensor that is silent by now.
 WITH between_ticks AS MATERIALIZED (
     SELECT r.series_id, r.time, r.value
     FROM unnest(%(series)s::int[], %(after)s::timestamptz[]) AS m (series_id, after)
     JOIN latest l ON l.series_id = m.series_id
-    JOIN reading r ON r.series_id = m.series_id AND r.time > m.after AND r.time < l.time
-    WHERE r.time <= %(at)s AND r.value BETWEEN -1e300 AND 1e300)
+    JOIN reading r ON r.series_id = m.series_id AND r.time > m.after AND (r.time < l.time OR %(newest)s)
+    WHERE r.time <= %(at)s AND r.value BETWEEN -1e300 AND 1e300),
+said AS MATERIALIZED (
+    SELECT u.* FROM (SELECT DISTINCT series_id FROM between_ticks) b CROSS JOIN LATERAL (
+        SELECT u.series_id, u.time, u.expected FROM usable_latest u WHERE u.series_id = b.series_id AND u.usable OFFSET 0) u)
 SELECT DISTINCT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place, u.time, u.expected, a.condition,
     true AS fresh,
     (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = t.rule_id AND x.target = 'series:' || t.series_id) AS used,
     coalesce(a.held, 0) AS held
 FROM between_ticks b JOIN rule_target t ON t.series_id = b.series_id AND t.raise IS NOT NULL
 JOIN rule r ON r.id = t.rule_id AND r.enabled
-JOIN usable_latest u ON u.series_id = b.series_id AND u.usable
+JOIN said u ON u.series_id = b.series_id
 LEFT JOIN alarm a ON a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL
 WHERE CASE WHEN a.id IS NULL OR a.condition = 'false'
     THEN (CASE WHEN t.direction > 0 THEN b.value > t.raise ELSE b.value < t.raise END OR b.value < t.low)
@@ -293,8 +327,10 @@ LEFT JOIN alarm a ON a.rule_id = w.rule_id AND a.target = w.target AND a.closed_
 -- health_targets --
 -- How much each rule watches, and what is odd about what it says.
 INSERT INTO rule_health AS h (rule_id, targets, inputs, warning)
-SELECT g.rule_id, coalesce(t.count, i.count, 0), i.count IS NOT NULL OR g.inputs, g.warning
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (rule_id int, warning text, inputs boolean)
+SELECT g.rule_id, coalesce(t.count, i.count, 0), i.count IS NOT NULL OR g.inputs,
+    CASE WHEN g.warning = '' AND g.asks AND t.count IS NULL AND i.count IS NULL
+        THEN 'watches nothing: no series is in its scope' ELSE g.warning END
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (rule_id int, warning text, inputs boolean, asks boolean)
 LEFT JOIN (SELECT rule_id, count(*) AS count FROM rule_target GROUP BY 1) t ON t.rule_id = g.rule_id
 LEFT JOIN (SELECT rule_id, count(DISTINCT target) AS count FROM rule_input GROUP BY 1) i ON i.rule_id = g.rule_id
 ON CONFLICT (rule_id) DO UPDATE SET targets = EXCLUDED.targets, inputs = EXCLUDED.inputs, warning = EXCLUDED.warning
