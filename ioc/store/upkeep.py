@@ -55,9 +55,12 @@ class Task(NamedTuple):
         """The retention of `table`: nothing before this is kept. Hours outlive readings: days are made of them."""
         history = self.folder.city.history
         kept = {
-            "reading": max(history.readings, self.lookback), "position": history.positions,
-            "rollup_1m": history.rollup_1m, "rollup_1h": max(history.rollup_1h, history.readings + timedelta(days=2)), "event_change": history.readings,
-        }  # fmt: skip
+            "reading": max(history.readings, self.lookback),
+            "position": history.positions,
+            "rollup_1m": history.rollup_1m,
+            "rollup_1h": max(history.rollup_1h, history.readings + timedelta(days=2)),
+            "event_change": history.readings,
+        }
         return self.believed - kept.get(table, history.quarantine)
 
 

@@ -29,7 +29,10 @@ def lay_over(tmp_path):
 
 
 def told(path: Path) -> list[str]:
-    parts = check.Parts(feed=compose._check_feed, rule=compose._check_rule, units=compose._check_units)
+    parts = check.Parts(
+        feed=compose._check_feed, rule=compose._check_rule, scene=compose._check_scene, units=compose._check_units,
+        channel=compose._check_channel,
+    )  # fmt: skip
     return [("warning: " if f.warning else "") + str(f) for f in check.everything(folder.read(path), parts, TODAY)]
 
 
