@@ -46,11 +46,9 @@ def window(_options: Options) -> timedelta:
 def evaluate(conn: Connection, tick: Tick) -> list[Verdict]:
     """All threshold rules at once; samples are read only for pairs that may change."""
     series = tick.looked_at
-    found = [
-        *store.crossed(conn, tick.at, dict(tick.after)),
-        *store.rising(conn, tick.at, series),
-        *store.standing(conn, tick.at, series),
-    ]
+    crossed = store.crossed(conn, tick.at, dict(tick.after), newest=tick.replay)
+    found = [*crossed, *store.rising(conn, tick.at, series), *store.standing(conn, tick.at, series)]
+    found += crossed if tick.replay else []  # what was said while nobody looked comes before that nothing is said now
     pairs = {(c.rule_id, c.series_id): c for c in found if c.rule_id in tick.rules}
     store.follow_peaks(conn)
     overdue = {(c.rule_id, c.series_id): c for c in store.overdue(conn, dict(tick.late)) if c.rule_id in tick.rules}
