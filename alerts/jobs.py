@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from alerts.compose import Composer
     from alerts.engine import Outcome
     from alerts.evaluator import Evaluator, Gap
-    from alerts.sender import Sender
+    from alerts.sender import Courier
     from ioc.config.folder import CityFolder
     from ioc.store.database import Connection
 
@@ -149,7 +149,7 @@ def writing(composer: Composer, told: Callable[[], object] = lambda: None) -> Ca
     return work
 
 
-def sending(sender: Sender) -> Callable[[Connection], object]:
+def sending(sender: Courier) -> Callable[[Connection], object]:
     """What is due, out; on and on while there is more."""
 
     def work(conn: Connection) -> None:
