@@ -104,9 +104,9 @@ def _timescale(conn: Connection, span: Span, deadline: float) -> int:
 
 
 def _days(start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-    """The window in pieces of at most a week, so that no refresh is long."""
+    """The window in pieces of at most a day, so that no refresh is long or works out much that was not touched."""
     pieces = []
     while start < end:
-        pieces.append((start, min(end, start + timedelta(days=7))))
+        pieces.append((start, min(end, start + timedelta(days=1))))
         start = pieces[-1][1]
     return pieces

@@ -86,9 +86,7 @@ def test_rollups_equal_a_recount_after_a_month_of_random_late_doubled_and_correc
         assert correct(either, wrong, by="lab") == 0, "the same again corrects nothing"
         audited += 20
         kept.update({(s, t): v for s, t, v in wrong})
-        if turn % 2:
-            roll(either)
-        if turn == 4:
+        if turn in (1, 4):
             roll(either)
             compress(either)
     roll(either)

@@ -68,10 +68,12 @@ WHERE (o.count, o.sum, o.min, o.max, o.first, o.last) IS DISTINCT FROM
     (EXCLUDED.count, EXCLUDED.sum, EXCLUDED.min, EXCLUDED.max, EXCLUDED.first, EXCLUDED.last);
 
 -- windows --
--- On timescale: closed hours that commits touched, joined to runs without a gap, the newest run first.
+-- On timescale: closed hours that commits touched, joined to runs, the newest run first. Small gaps are bridged: a refresh
+-- works out only what was touched within its window, and a call costs more than to find that out.
 SELECT min(hour), max(hour) + interval '1 hour' FROM (
-    SELECT hour, hour - row_number() OVER (ORDER BY hour) * interval '1 hour' AS run
-    FROM dirty_hour WHERE series_id = 0 AND hour < %(before)s) AS numbered
+    SELECT hour, sum(breaks::int) OVER (ORDER BY hour) AS run FROM (
+        SELECT hour, hour - lag(hour) OVER (ORDER BY hour) > interval '12 hours' AS breaks
+        FROM dirty_hour WHERE series_id = 0 AND hour < %(before)s) AS gaps) AS numbered
 GROUP BY run ORDER BY 1 DESC;
 
 -- refresh_1m --
