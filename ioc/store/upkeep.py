@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ioc.errors import IocError
-from ioc.store import gauges, growth, migrate, quality, queries, registry, rollups, steady
+from ioc.store import chunks, gauges, growth, migrate, quality, queries, registry, rollups, steady
 from ioc.store.database import UPKEEP, Connection, connect, transaction, translated
 
 if TYPE_CHECKING:
@@ -141,6 +141,11 @@ def _compression(conn: Connection, task: Task) -> str:
     return f"{_count(conn, 'compress_after', after=task.folder.city.history.compress_after)} changed"
 
 
+def _chunks(conn: Connection, task: Task) -> str:
+    width = chunks.fit(conn, task.now) if task.engine == "timescale" else None
+    return f"now {width} wide" if width else ""
+
+
 def _sizes(conn: Connection, task: Task) -> str:
     found = growth.sample(conn, task.now, task.folder.city.history)
     gauges.show(found, task.now)
@@ -201,6 +206,7 @@ JOBS: dict[str, tuple[timedelta, Job]] = {
     "places": (timedelta(seconds=20), _places),
     "retention": (timedelta(hours=1), _retention),
     "compression": (timedelta(hours=1), _compression),
+    "chunks": (timedelta(hours=6), _chunks),
     "sizes": (timedelta(hours=1), _sizes),
     "prune": (timedelta(hours=6), _prune),
 }

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from ioc.store import history, migrate, quality, registry, rollups, upkeep
+from ioc.store import chunks, history, migrate, quality, registry, rollups, upkeep
 from tests.ioc.store_parts import add_series, ago, city_folder, clock, store, this_hour
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -223,3 +223,18 @@ def test_one_late_hour_is_read_from_its_readings_and_the_others_from_their_rollu
         np.testing.assert_allclose(line.high[drawn], [v[3] for v in expected.values()])
         np.testing.assert_allclose(line.mean[drawn], [v[1] / v[0] for v in expected.values()])
     assert line.high.max() == 500.0
+
+
+@pytest.mark.node
+def test_chunks_to_come_are_as_wide_as_the_days_readings_allow(hyper):
+    feed = hyper.execute("INSERT INTO feed (key, name) VALUES ('dense', '{}') RETURNING id").fetchone()[0]
+    query = "SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = 'reading'"
+    assert hyper.execute(query).fetchone() == (7 * DAY,)
+    assert chunks.fit(hyper, clock(hyper)) is None
+    add = "INSERT INTO ledger (feed_id, minute, readings, readings_stored) VALUES (%s, %s, %s, %s)"
+    for number, width in ((50_000_000, DAY), (100_000_000, 6 * HOUR)):
+        hyper.execute(add, (feed, clock(hyper), number, number))
+        assert chunks.fit(hyper, clock(hyper)) == width
+        assert hyper.execute(query).fetchone() == (width,)
+    hyper.execute("DELETE FROM ledger WHERE feed_id = %s", (feed,))
+    assert chunks.fit(hyper, clock(hyper)) == 7 * DAY
