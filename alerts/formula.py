@@ -172,7 +172,7 @@ def _product(a: str | None, b: str | None, sign: str) -> str | None:
         return a or ""
     if sign == "/" and a == b:
         return ""
-    return f"({b})" if not a and sign == "*" else f"({a or 1}){sign}({b})"
+    return b if not a and sign == "*" else f"({a or 1}){sign}({b})"
 
 
 def work_out(node: Node, values: Mapping[str, float]) -> float:

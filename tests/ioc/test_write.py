@@ -193,3 +193,24 @@ def test_arrays_travel_as_they_are(conn):
     assert row[3] == [True, False]
     assert row[4][0].timestamp() * 1e6 == T0
     assert row[5] == []
+
+
+def test_samples_that_came_after_newer_ones_are_noted_for_the_rules(writer):
+    """In a batch of their own, in one with newer ones, after a restart of the writer; not what is long past."""
+    conn = writer.conn
+    now = conn.execute("SELECT extract(epoch FROM now())::bigint - %s", (T0 // 1_000_000,)).fetchone()[0]
+
+    def noted(by, *rows):
+        batch = readings(*rows)
+        _, newest = write.order(batch.series, batch.time)
+        write.note_late(by, batch, newest)
+        write.raise_latest(by, batch.take(newest))
+        found = conn.execute(
+            "DELETE FROM late_reading RETURNING series_id, extract(epoch FROM time)::bigint - %s", (T0 // 1_000_000,)
+        )
+        return sorted(set(found))
+
+    assert noted(writer, (1, now - 60, 1.0), (2, now - 60, 1.0)) == []
+    assert noted(writer, (1, now - 120, 1.0), (2, now, 1.0), (2, now - 90, 1.0)) == [(1, now - 120), (2, now - 90)]
+    assert noted(write.Writer(conn), (1, now - 200, 1.0)) == [(1, now - 200)]
+    assert noted(writer, (1, now - 86400, 1.0)) == []
