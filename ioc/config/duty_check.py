@@ -129,7 +129,9 @@ def _uncovered(found: Reading, city: CityFolder, roster: Roster, start: datetime
         zone = ZoneInfo(roster.zone) if roster.zone else city.city.tz
     except (ZoneInfoNotFoundError, ValueError):
         return
-    begins = max(start, datetime.combine(min(s.starts for s in roster.shift), time(23, 59), zone).astimezone(UTC))
+    begins = max(
+        start, datetime.combine(min(s.starts for s in roster.shift) + timedelta(days=1), time(), zone).astimezone(UTC)
+    )
     open_ = duty.gaps(duty.schedule(roster, begins, begins + AHEAD, zone, off), begins, begins + AHEAD)
     if open_:
         told = "; ".join(_span(gap, zone) for gap in open_[:_TOLD])

@@ -60,6 +60,8 @@ def line_of(text: str, place: Sequence[int | str]) -> int:
             continue
         pattern = _header(names[: names.index(part) + 1], part)
         hits = [n for n, line in enumerate(lines[start:], start) if pattern.match(line)]
+        whole = [n for n in hits if lines[n].partition("#")[0].strip().endswith(f"{part}]]")]
+        hits = whole or hits  # [[roster.shift]] is no [[roster]]
         if hits:
             number = place[depth + 1] if depth + 1 < len(place) else 0
             start = hits[number] if isinstance(number, int) and number < len(hits) else hits[0]
