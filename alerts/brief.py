@@ -13,7 +13,7 @@ from alerts.card import Card, bare, card
 from alerts.reader import clean
 from ioc.config.types import say
 from ioc.errors import IocError, StoreAway
-from ioc.language import local_clock, local_date, number
+from ioc.language import MINUS, local_clock, local_date, number
 from ioc.store import digests, forecast, mail_facts
 from ioc.store.database import transaction
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ioc.store.database import Connection
     from ioc.store.outbox import Contact
 
-SHOWN = 4  # alarms of each list: the rest is counted
-DOMAINS = 5
+SHOWN = 3  # alarms of each list: the rest is counted
+DOMAINS = 4
 NIGHT = timedelta(hours=12)
 DAY = timedelta(hours=24)
 _AHEAD = 2  # forecasts
@@ -43,7 +43,6 @@ class Measure:
     value: str
     target: str
     before: str
-    trend: str  # up, down, same
     over: bool
 
 
@@ -91,17 +90,15 @@ def tell(row: Row, reader: Reader) -> Card:
 
 def _measure(row: Row, reader: Reader, domains: dict[str, dict[str, str]]) -> Measure:
     name = say(domains.get(row["domain"], {}), reader.language) or row["domain"]
-    known = row["before"] is not None
-    change = row["value"] - row["before"] if known else 0.0
+    words = bool(row["states"])  # a level between two states says nothing, nor does the difference of two
+    change = row["value"] - row["before"] if row["before"] is not None and not words else 0.0
     shown = number(abs(change), row["decimals"], reader.language)
     same = not shown.strip("0.,")
-    sign = "" if same else ("+" if change > 0 else "\N{MINUS SIGN}")
     return Measure(
         domain=clean(name, 40), what=clean(say(row["metric_name"] or {}, reader.language) or row["metric"], 40),
         place=clean(say(row["sensor_name"] or {}, reader.language), 44), value=reader.value(row["value"], row),
-        target=reader.limit({**row, "threshold": row["raise"]}),
-        before=(f"{sign}{shown}" if not same else reader.words["text.steady"]) if known else "",
-        trend="same" if same else "up" if change > 0 else "down", over=row["beyond"] > 0,
+        target="" if words else reader.limit({**row, "threshold": row["raise"]}), over=row["beyond"] > 0,
+        before="" if same else ("+" if change > 0 else MINUS) + shown,
     )  # fmt: skip
 
 
