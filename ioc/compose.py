@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ioc.config.city import History
     from ioc.config.folder import CityFolder
     from ioc.config.rules import Rule
+    from ioc.errors import Fault
 
 
 def sample_city() -> Path:
@@ -35,6 +36,8 @@ def check_folder(path: Path, *, quiet: bool = False) -> int:
         feed=_check_feed, rule=_check_rule, scene=_check_scene, units=_check_units, channel=_check_channel
     )
     everything = check.everything(found, parts, date.today())
+    if found.folder is not None and not any(not f.warning for f in everything):
+        everything += _rule_tests(found.folder)
     faults = [f for f in everything if not f.warning]
     for warning in (f for f in everything if f.warning and not quiet):
         print(f"warning: {warning}", file=sys.stderr)
@@ -43,6 +46,13 @@ def check_folder(path: Path, *, quiet: bool = False) -> int:
     if not quiet:
         print(f"{path}: sound. {_contents(found.folder)}")
     return 0
+
+
+def _rule_tests(city: CityFolder) -> list[Fault]:
+    """The city's own tests of its rules, where the rules themselves are sound."""
+    from alerts import ruletests
+
+    return ruletests.faults(city)
 
 
 def _contents(city: CityFolder) -> str:
