@@ -55,6 +55,15 @@ def register(commands: Any) -> None:
     )
     bench.set_defaults(handler=_bench)
 
+    odd = group(commands, "bench", "measure this machine").add_parser(
+        "anomaly", help="the anomaly kind on files of the Numenta benchmark, by its published scoring"
+    )
+    odd.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="CSV files with their combined_windows.json"
+    )
+    odd.add_argument("--json", action="store_true", help="print one JSON object as the last line, and little else")
+    odd.set_defaults(handler=_bench_anomaly)
+
     test = group(commands, "rules", "rules of a city").add_parser(
         "test", help="how often a rule would have fired on stored history; writes nothing"
     )
@@ -96,6 +105,12 @@ def _cap(args: argparse.Namespace, settings: Settings) -> int:
     from alerts import cap_command
 
     return cap_command.command(args, settings)
+
+
+def _bench_anomaly(args: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001  files alone
+    from alerts import bench_anomaly
+
+    return bench_anomaly.command(args)
 
 
 def _alerts(args: argparse.Namespace, settings: Settings) -> int:

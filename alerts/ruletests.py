@@ -7,9 +7,9 @@
     [series]
     gauge-1 = "1.2x6 1.9x12 1.2x6"
 
-Samples are `every` apart (alerts/timeline.py has the notation); `past` is a day of values, repeated for `past_days` before
-the start, from which rules learn. Times in `alarms` count from the start: 90 and 1h30min are the same, no end means it
-still stands. A series is a sensor's key, or key/metric where the rule looks at several metrics.
+Samples are `every` apart (alerts/timeline.py has the notation); `past` is a day of values, repeated for `past_days`
+before the start, from which rules learn. Times in `alarms` count from the start: 90 and 1h30min are the same, no end
+means it still stands. A series is a sensor's key, or key/metric where the rule looks at several metrics.
 """
 
 from __future__ import annotations
@@ -139,8 +139,7 @@ def run(city: CityFolder, test: RuleTest) -> list[Said]:
     samples = {key: _samples(test, key, start) for key in test.series}
     found = []
     for target, inputs in _targets(watched, city, test).items():
-        for episode in _episodes(watched, test, target, inputs, samples, start):
-            found.append(_said(target, episode, micros(start)))
+        found += [_said(target, e, micros(start)) for e in _episodes(watched, test, target, inputs, samples, start)]
     return sorted(found, key=lambda s: (s.start, s.target))
 
 
@@ -161,7 +160,7 @@ def _samples(test: RuleTest, key: str, start: datetime) -> list[tuple[Micros, fl
 
 
 def _targets(watched: Watched, city: CityFolder, test: RuleTest) -> dict[str, list[tuple[Spec, str]]]:
-    """Target -> its inputs: the spec that asks for each, and its series. Raises ValueError for a series nobody watches."""
+    """Target -> its inputs: the spec that asks for each, and its series. Raises ValueError for one nobody watches."""
     found: dict[str, list[tuple[Spec, str]]] = {}
     everywhere: list[tuple[Spec, str]] = []
     for key in test.series:
@@ -170,7 +169,7 @@ def _targets(watched: Watched, city: CityFolder, test: RuleTest) -> dict[str, li
         fitting = [s for s in watched.specs if _fits(s, watched, sensor, metric)]
         if not fitting:
             raise ValueError(
-                f"series {key!r} is not watched by rule {test.rule!r}: check its scope, or write sensor/metric"
+                f"series {key!r} is not watched by rule {test.rule!r}: check the scope, or write sensor/metric"
             )
         for spec in fitting[:1] if not fitting[0].name else fitting:
             if spec.per == "each":
