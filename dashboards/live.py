@@ -62,8 +62,8 @@ class Live:
         self._reload_at: float | None = None
         self._alarms_changed = True
         self._doubtful: list[int] = []
-        self._alarm_rows: list[dict[str, Any]] = []
-        self._event_rows: list[dict[str, Any]] = []
+        self.alarm_rows: list[dict[str, Any]] = []
+        self.event_rows: list[dict[str, Any]] = []
         self._past: dict[Any, Any] = {}  # replaced whole: another thread may be drawing
         self._parts = scenes.parts(folder)
         self._offset = 0.0
@@ -191,14 +191,14 @@ class Live:
 
     def _alarms(self, conn: Connection) -> None:
         assert self.snap is not None
-        rows = self._alarm_rows = snapshot.alarms(conn)
+        rows = self.alarm_rows = snapshot.alarms(conn)
         self.snap.alarm(rows)
         self._say("alarms", **board.alarms(rows))
 
     def _draw(self, frame: Frame) -> None:
         """Every widget of every scene; only what differs is told."""
         moment = {"folder": self.folder, "snap": self.snap, "frame": frame, "now": self.now(), "past": self._past,
-                  "alarms": self._alarm_rows, "events": self._event_rows}  # fmt: skip
+                  "alarms": self.alarm_rows, "events": self.event_rows}  # fmt: skip
         for name, drawn in scenes.draw(self._parts, moment):
             self._say(f"widget/{name}", drawn=drawn)
 
@@ -236,8 +236,8 @@ class Live:
             self.snap.doubt(self._doubtful)
 
     def _events(self, conn: Connection) -> None:
-        self._event_rows = snapshot.events(conn)
-        self._say("events", events=self._event_rows)
+        self.event_rows = snapshot.events(conn)
+        self._say("events", events=self.event_rows)
 
     def _feeds(self, conn: Connection) -> None:
         self._say("feeds", feeds=snapshot.feeds(conn), processes=snapshot.processes(conn))

@@ -11,7 +11,7 @@ import copy
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from dashboards.context import Context
     from dashboards.hub import Message
+    from dashboards.live import Live
+    from dashboards.snapshot import Frame
     from ioc.store.database import Connection
 
 FASTEST = 600.0
@@ -70,15 +72,22 @@ def blank(snap: Snapshot) -> Snapshot:
     twin._doubt = np.zeros_like(snap._doubt)  # noqa: SLF001
     twin._alarm = np.full_like(snap._alarm, NO_DATA)  # noqa: SLF001
     twin.alarmed = np.full_like(snap.alarmed, NO_DATA)
-    twin._lat, twin._lon, twin._at = snap._lat.copy(), snap._lon.copy(), snap._at.copy()  # noqa: SLF001
+    twin._lat, twin._lon, twin._at = snap._lat.copy(), snap._lon.copy(), np.zeros_like(snap._at)  # noqa: SLF001
     twin._moves = snap._moves.copy()  # noqa: SLF001
     twin.heard = 0
     return twin
 
 
-def build(conn: Connection, context: Context, at: datetime, sequence: int, scene: str, *, past: bool) -> list[Message]:
-    """Everything a screen shows as of `at`: alarms, events, the widgets of `scene`, every point."""
-    live = context.live
+class Then(NamedTuple):
+    """A past moment, in the shapes of now."""
+
+    snap: Snapshot
+    frame: Frame
+    city: asof.City
+
+
+def read(conn: Connection, live: Live, at: datetime) -> Then:
+    """The city as of `at`, drawn by the code that draws now. Raises StoreAway, StoreError."""
     assert live.snap is not None
     city, snap = asof.city(conn, at), blank(live.snap)
     snap.apply(city.latest)
@@ -86,11 +95,17 @@ def build(conn: Connection, context: Context, at: datetime, sequence: int, scene
     snap.alarm(city.alarms)
     micros = int(at.timestamp() * 1e6)
     _be_patient(snap, micros)
-    frame = snap.frame(micros)
+    return Then(snap, snap.frame(micros), city)
+
+
+def build(conn: Connection, context: Context, at: datetime, sequence: int, scene: str, *, past: bool) -> list[Message]:
+    """Everything a screen shows as of `at`: alarms, events, the widgets of `scene`, every point."""
+    snap, frame, city = read(conn, context.live, at)
+    micros = int(at.timestamp() * 1e6)
     newest = max((row.time for row in city.latest), default=0)
     clock = wire.Clock(micros / 1000, newest / 1000, away=False)
     texts = [_text("alarms", **board.alarms(city.alarms)), _text("events", events=city.events)]
-    parts = [part for part in scenes.parts(live.folder) if part.name.rpartition("/")[0] == scene]
+    parts = [part for part in scenes.parts(context.live.folder) if part.name.rpartition("/")[0] == scene]
     texts += _widgets(conn, parts, snap, frame, micros, city, context, past=past)
     return [*texts, wire.whole(frame, snap.movers, sequence, clock)]
 

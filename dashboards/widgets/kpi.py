@@ -62,15 +62,20 @@ def reached(value: float | None, options: Options) -> bool | None:
     return value >= options.target if options.good == "above" else value <= options.target
 
 
-def yesterday(points: Points, value: float | None, now: int, decimals: int) -> Said:
-    """The difference to the same time yesterday; nothing where either is missing."""
+def change(points: Points, value: float | None, now: int) -> float | None:
+    """The difference to the same time yesterday; None where either is missing. now: microseconds."""
     at = now // 1000 - 86_400_000
     near = min(points, key=lambda p: abs(p[0] - at), default=None)
-    if near is None or value is None or abs(near[0] - at) > _NEAR:
+    return None if near is None or value is None or abs(near[0] - at) > _NEAR else value - near[1]
+
+
+def yesterday(points: Points, value: float | None, now: int, decimals: int) -> Said:
+    """The change in words."""
+    found = change(points, value, now)
+    if found is None:
         return None
-    change = value - near[1]
-    sign = "=" if abs(change) < 0.5 * 10**-decimals else _UP if change > 0 else _DOWN
-    return el("span", sign + " ", number(abs(change), decimals), " ", word("kpi.yesterday"))
+    sign = "=" if abs(found) < 0.5 * 10**-decimals else _UP if found > 0 else _DOWN
+    return el("span", sign + " ", number(abs(found), decimals), " ", word("kpi.yesterday"))
 
 
 def _under(options: Options, found: board.Figure, view: View) -> Said:
