@@ -15,7 +15,7 @@ from alerts import metrics, room
 from alerts.evaluator import aligned
 from ioc.config.types import say
 from ioc.errors import StoreAway
-from ioc.store import database, leader, outbox, rules
+from ioc.store import alarms, database, leader, outbox, rules
 from ioc.store.alarm_write import clock
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ def tidying(folder: Callable[[], CityFolder], composer: Composer) -> Callable[[C
         leader.forget_ticks(conn, now)
         rules.forget_late(conn, now - timedelta(hours=1))
         outbox.forget_bodies(conn, now)
+        alarms.forget(conn, now - folder().city.alarms.keep)
         room.warn(conn, composer, now)
         for state, count in outbox.counts(conn, now).items():
             metrics.WAITING.labels(state).set(count)

@@ -118,9 +118,10 @@ class Watchdog(Model):
 
 
 class Alarms(Model):
-    """longest_shelf: nobody may put an alarm aside for longer."""
+    """longest_shelf: nobody may put an alarm aside for longer. keep: how long after its end an alarm is remembered."""
 
     longest_shelf: Duration = Field(default=parse_duration("7d"), validate_default=True, le=timedelta(days=7))
+    keep: Duration = Field(default=parse_duration("1830d"), validate_default=True, ge=timedelta(days=30))
 
 
 class City(Model):
