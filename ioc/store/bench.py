@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _ZONE = "Asia/Ho_Chi_Minh"
 _DAY = timedelta(days=1)
+_CHARTS = 25
 
 
 def command(args: argparse.Namespace) -> int:
@@ -73,7 +74,9 @@ def _engine(url: str, sizes: tuple[int, int], args: argparse.Namespace) -> dict[
             loaded = time.perf_counter()
             found[f"rows_{name}"] = bench_store.grow(conn, past, readings)
             found[f"load_{name}_s"] = round(time.perf_counter() - loaded, 1)
+            cost = bench_load.Cost(conn)
             found[f"chart_ms_{name}"] = _chart(conn, past)
+            found[f"chart_cpu_ms_{name}"] = round(cost.so_far() / (_CHARTS + 1) * 1000, 1)
             chart = found[f"chart_ms_{name}"]
             say(f"{past.engine}: {found[f'rows_{name}']:,} readings, a chart of five years {chart} ms")
         found |= _reads(conn, past)
@@ -103,7 +106,7 @@ def _chart(conn: Connection, past: Past) -> float:
         line = history.window(conn, [series], now - bench_store.YEARS, now, history.MOST, now)[series]
         assert len(line.time) > 1800
 
-    return _median(chart, 25)
+    return _median(chart, _CHARTS)
 
 
 def _reads(conn: Connection, past: Past) -> dict[str, Any]:
@@ -130,8 +133,11 @@ def _reads(conn: Connection, past: Past) -> dict[str, Any]:
             conn, old, (now - 30 * _DAY).date(), now.date(), _ZONE),
         "same_hour": lambda: history.same_hour(conn, old, now, _ZONE, 52),
     }  # fmt: skip
+    cost = bench_load.Cost(conn)
+    as_of = _median(lambda: _as_of(conn, past), 5)
     return {
-        "as_of_ms": _median(lambda: _as_of(conn, past), 5),
+        "as_of_ms": as_of,
+        "as_of_cpu_ms": round(cost.so_far() / 6 * 1000, 1),
         "reads": {name: _median(read, 3) for name, read in named.items()},
     }
 
