@@ -14,8 +14,9 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from alerts import gallery, grouping, mail, outgoing, pictures
-from alerts.card import MEASURED, Card, bare, card, headline, place
-from alerts.reader import Reader
+from alerts.card import MEASURED, Card, bare, card
+from alerts.reader import Reader, clean
+from ioc.config.types import say
 from ioc.language import known
 from ioc.signing import Links
 from ioc.store import mail_facts, outbox
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from ioc.store.database import Connection
     from ioc.store.outbox import Contact
 
-_LOOKED_UP = 500  # alarms of a flood that a mail still knows by name
+_MANY = 2000  # intents waiting: looking through them every second helps nobody
+_REST = timedelta(seconds=5)
 _ACK_ALL = 12  # alarms that one tap may acknowledge: nobody has looked at more
 _LINK_HOLDS = timedelta(days=3)
 log = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class Composer:
     guard: Callable[[Connection], None] = lambda _: None
     mark: Callable[[str], None] = lambda _: None
     problems: dict[str, str] = field(default_factory=dict)
+    rest: datetime = outbox.NEVER
 
     def adopt(self, setting: Setting) -> None:
         """The city folder changed."""
@@ -71,6 +74,8 @@ class Composer:
     def run(self, conn: Connection, now: datetime | None = None) -> int:
         """Write what is due; returns how many mails. One that cannot be written does not hold up the others."""
         at = now or clock(conn)
+        if now is None and at < self.rest:
+            return 0
         with transaction(conn):
             pending = outbox.pending(conn, at)
             uncleared = outbox.uncleared(conn) if pending else set()
@@ -78,6 +83,8 @@ class Composer:
             if plans.drop:
                 self.guard(conn)
                 outbox.drop(conn, plans.drop)
+        if len(pending) > _MANY and not plans.mails:
+            self.rest = at + _REST
         return sum(self._safely(conn, plan, at) for plan in plans.mails)
 
     def _safely(self, conn: Connection, plan: Plan, at: datetime) -> bool:
@@ -119,7 +126,7 @@ class Composer:
             contact = outbox.contact(conn, plan.contact_id)
             reader = self._reader(contact, at)
             title = reader.words["text.bare"].format(word=reader.words[f"priority.{plan.priority}"], n=len(plan.alarms))
-            text = "\n".join(reader.link(alarm) for alarm in plan.alarms[: mail.NAMED])
+            text = "\n".join(reader.link(alarm) for alarm in plan.alarms[: mail.LINKED])
             envelope = self._envelope(conn, ident, contact, [], at, plan.kind)
             outbox.supersede(conn, contact.id, list(plan.alarms))
             raw = mail.notice(title, text, envelope, reader)
@@ -148,14 +155,13 @@ class Composer:
         with transaction(conn):
             contact = outbox.contact(conn, plan.contact_id)
             reader = self._reader(contact, at)
-            everything = mail_facts.alarms(conn, list(plan.alarms[:_LOOKED_UP]))
-            rows = everything[: mail.ROWS]
+            rows = mail_facts.alarms(conn, list(plan.alarms[: mail.ROWS]))
             cards, broken = self._cards(conn, rows, plan, reader)
             asked = []
             if draw and not broken:
                 asked = gallery.asked(conn, rows, cards, reader, self.setting.basemap, chart=plan.kind != "flood")
-            critical = [r for r in everything if r["priority"] == 1 and r["condition"] != "false"]
-            also = [_line(r, reader) for r in critical if r not in rows]
+            critical = mail_facts.critical(conn, list(plan.alarms))
+            also = _named(critical, {row["id"] for row in rows}, reader)
         drawn, missing = gallery.draw(asked, self.painter, reader, self.setting.sender.domain)
         content = mail.Content(
             cards=cards, also=also, total=len(plan.alarms), critical=len(critical), missing=missing,
@@ -266,8 +272,15 @@ class Composer:
                    message_id=envelope.message_id, kind=envelope.kind, at=envelope.at, **row)  # fmt: skip
 
 
-def _line(row: dict[str, Any], reader: Reader) -> str:
-    return f"{headline(row, reader)}, {place(row, reader.language)} (#{row['id']})"
+def _named(critical: list[dict[str, Any]], shown: set[int], reader: Reader) -> list[str]:
+    """Every critical alarm that has no row in the table, in a line for each rule: many have one cause."""
+    rules: dict[str, list[str]] = {}
+    for row in critical:
+        if row["id"] not in shown:
+            rule = clean(say(row["rule_name"], reader.language) or row["rule"], 60)
+            name = clean(say(row["name"] or {}, reader.language) or row["title"] or row["target"], 60)
+            rules.setdefault(rule, []).append(name)
+    return [f"{rule} ({len(names)}): {', '.join(names)}" for rule, names in rules.items()]
 
 
 def _time(value: Any, reader: Reader) -> Any:

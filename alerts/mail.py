@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 BRIEF = 3  # more alarms than this are a table: the map and what to do first, once a rule
 ROWS = 40  # of a table; the rest is counted
-NAMED = 250  # critical alarms beyond it that are still named
+LINKED = 250  # alarms of a mail without its template
+NAMED = 50_000  # characters of critical alarms beyond the table in HTML, which Gmail cuts at 102 kB; the text has all
+_PLAIN = 60_000  # characters: a longer text is told in base64, where Vietnamese takes half the room
 _BLANK = re.compile(r"\n{3,}")
 
 
@@ -69,7 +71,7 @@ class Content:
 
     cards: Sequence[Card]
     total: int  # alarms, also those that are not listed
-    also: Sequence[str] = ()  # critical alarms beyond the table: all of them are named
+    also: Sequence[str] = ()  # critical alarms beyond the table, a line a rule: all of them are named
     critical: int = 0
     flood: bool = False
     chart: Picture | None = None
@@ -122,7 +124,8 @@ def _message(
 ) -> tuple[bytes, bytes]:
     """text, and html with its pictures beside it, as the alternatives of one mail; and the text alone."""
     full = _headers(envelope, title, content)
-    full.set_content(text, cte="quoted-printable")
+    encoding = "quoted-printable" if len(text) < _PLAIN else "base64"
+    full.set_content(text, cte=encoding)
     full.add_alternative(html, subtype="html", cte="quoted-printable")
     related = full.get_payload()[1]  # type: ignore[index]
     for picture in pictures:
@@ -133,7 +136,7 @@ def _message(
     full["Content-Language"] = reader.language  # now: making it multipart moves such headers into a part
     _fix_boundaries(full, envelope.message_id)
     plain = _headers(envelope, title, content)
-    plain.set_content(text, cte="quoted-printable")
+    plain.set_content(text, cte=encoding)
     return full.as_bytes(), plain.as_bytes()
 
 
@@ -147,12 +150,11 @@ def notice(title: str, text: str, envelope: Envelope, reader: Reader) -> bytes:
 def _render(content: Content, reader: Reader, title: str) -> tuple[str, str]:
     shown = content.cards[:ROWS]
     more = reader.words["text.more"].format(n=content.total - len(shown)) if content.total > len(shown) else ""
-    also = content.also[:NAMED]
     first = shown[0]
     name = "one" if content.total == 1 else "many"
     values: dict[str, Any] = {
         "say": reader.words, "language": reader.language, "title": title, "cards": shown, "card": first, "more": more,
-        "also": also,
+        "also": content.also,
         "note": reader.words["group.flood_note"] if content.flood else "", "base_url": reader.base_url.rstrip("/"),
         "chart": content.chart, "map": content.map, "missing": content.missing,
         "foot": [f"{first.rule} (#{first.id})"] if name == "one" else [],
@@ -161,8 +163,19 @@ def _render(content: Content, reader: Reader, title: str) -> tuple[str, str]:
         "todo": _todo(shown) if len(shown) > BRIEF else [], "brief": len(shown) > BRIEF,
     }  # fmt: skip
     text = _templates().get_template(f"{name}.txt").render(values)
-    html = _templates().get_template(f"{name}.html").render(values)
+    html = _templates().get_template(f"{name}.html").render({**values, "also": _within(content.also, NAMED)})
     return _BLANK.sub("\n\n", text).strip() + "\n", html
+
+
+def _within(lines: Sequence[str], most: int) -> list[str]:
+    """As many characters of the lines as there is room for."""
+    found = []
+    for line in lines:
+        found.append(short(line, max(most, 40)))
+        most -= len(line)
+        if most <= 0:
+            break
+    return found
 
 
 def _todo(cards: Sequence[Card]) -> list[tuple[str, str]]:

@@ -22,6 +22,11 @@ def alarms(conn: Connection, ids: list[int]) -> list[Row]:
     return _rows(conn, "alarms", ids=ids)
 
 
+def critical(conn: Connection, ids: list[int]) -> list[Row]:
+    """id, rule, rule_name, name, title, target of the critical ones of these that still stand, by rule."""
+    return _rows(conn, "critical", ids=ids)
+
+
 def changes(conn: Connection, ids: list[int]) -> dict[int, list[Row]]:
     """The last five changes of each alarm, oldest first."""
     found: dict[int, list[Row]] = {}

@@ -489,3 +489,42 @@ def test_one_alarm_without_words_does_not_silence_the_others(conn, mail_server):
     assert text.count("Water level 60.00 m > 50.00 m") >= 2
     assert "r #2" in text
     assert "alarm 2 could not be put into words" in conn.execute("SELECT last_reply FROM outbox").fetchone()[0]
+
+
+def test_ten_thousand_alarms_are_one_mail_that_names_every_critical_one(conn, mail_server):
+    city.add_contact(conn, lowest="low", language="vi")
+    rules = [
+        city.add_rule(conn, key=f"r{n}", name={"vi": f"Mực nước vượt báo động {n}"}, options={"above": 50}, priority=p)
+        for n, p in enumerate(["critical", "high", "critical", "medium"])
+    ]
+    feed = city.add_feed(conn)
+    conn.execute(
+        """INSERT INTO sensor (key, name, domain, feed_id) SELECT 's' || n,
+        jsonb_build_object('', 'Trạm quan trắc số ' || n), 'water', %s FROM generate_series(1, 10000) n""",
+        (feed,),
+    )
+    conn.execute(
+        """INSERT INTO alarm (rule_id, rule_version, target, sensor_id, area, domain, priority, event_start, opened_at)
+        SELECT %s + n %% 4, 1, 's:' || n, e.id, 'a' || n %% 50, 'water', r.priority, %s, %s FROM generate_series(1, 10000) n
+        JOIN sensor e ON e.key = 's' || n JOIN rule r ON r.id = %s + n %% 4""",
+        (rules[0], city.START, city.START, rules[0]),
+    )
+    conn.execute(
+        "INSERT INTO alarm_change (alarm_id, seq, at, kind) SELECT id, 1, %s, 'raised' FROM alarm", (city.START,)
+    )
+    conn.execute(
+        """INSERT INTO intent (change_id, alarm_id, contact_id, reason, group_key, not_before)
+        SELECT c.id, a.id, 1, 'raised', 'w|' || a.area, %s FROM alarm a JOIN alarm_change c ON c.alarm_id = a.id""",
+        (city.START,),
+    )
+    setting = Setting(zone=ZoneInfo("UTC"), base_url="https://ioc.test", sender=From("ioc@city.test", "IOC"))
+    assert Composer(setting, None).run(conn, city.START + S) == 1
+    assert Sender(smtp.server(mail_server.url), "ioc@city.test").run(conn, now=city.START + S) == 1
+    [(_, mail, raw)] = mail_server.mails
+    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert "10000" in mail["Subject"]
+    assert "5000" in mail["Subject"]
+    named = set(re.findall(r"Trạm quan trắc số (\d+)", text))
+    assert {str(n) for n in range(1, 10_001) if n % 4 in (0, 2)} <= named
+    assert len(html.encode()) < 100_000
+    assert len(raw) < 400_000

@@ -18,6 +18,14 @@ LEFT JOIN event ev ON a.target = 'event:' || ev.id
 LEFT JOIN LATERAL (SELECT name FROM area x WHERE x.key = a.area ORDER BY valid_from DESC LIMIT 1) ar ON true
 WHERE a.id = ANY (%(ids)s) ORDER BY array_position(%(ids)s, a.id);
 
+-- critical --
+-- The critical ones of these that still stand, by rule: enough to name each, however many there are.
+SELECT a.id, r.key AS rule, r.name AS rule_name, a.target, coalesce(e.name, f.name) AS name, ev.title
+FROM unnest(%(ids)s::bigint[]) AS w (id) JOIN alarm a ON a.id = w.id AND a.priority = 1 AND a.condition <> 'false'
+JOIN rule r ON r.id = a.rule_id LEFT JOIN sensor e ON e.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id
+LEFT JOIN event ev ON a.target = 'event:' || ev.id
+ORDER BY r.key, a.id;
+
 -- changes --
 -- The last five things that happened to each.
 SELECT alarm_id, at, kind, value, actor, note FROM (
