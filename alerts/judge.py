@@ -157,6 +157,15 @@ def verdicts(case: Case, points: Sequence[Point], tick: Tick) -> Iterator[Verdic
         yield _turned(case, turn, late=late)
 
 
+def peak(case: Case, points: Sequence[Point]) -> float | None:
+    """The worst value of a condition that holds; None where it does not, or nothing is known."""
+    level = case.levels[worst(case.held or 1, case.ranks)] if case.active else None
+    values = [value for at, value in numbers(points) if case.used is None or at >= case.used]
+    if level is None or not values:
+        return None
+    return max(values) if level.direction > 0 else min(values)
+
+
 def _turned(case: Case, turn: Turn, *, late: bool) -> Verdict:
     rank = case.ranks[turn.level] if case.ranks and turn.held else None
     found = _verdict(case, "true" if turn.held else "false", turn.at, threshold=_threshold(case, turn.level))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alerts import learn
-from alerts.judge import Case, gap, verdicts
+from alerts.judge import Case, gap, peak, verdicts
 from alerts.levels import numbers
 from alerts.verdict import SECOND, Input, Wrong, length, micros, moment
 from alerts.walk import Delays, Level
@@ -65,11 +65,15 @@ def evaluate(
     recorded = store.recorded(conn, late, moment(micros(tick.at) - 2 * _LOOK_BACK)) if late else {}
     known = _learned(conn, targets, module, tick)
     found: list[Verdict] = []
+    peaks = []
     for pair, target in zip(pairs, targets, strict=True):
         case = _case(target, states[pair], tick, recorded.get(pair, ()))
         inputs = _inputs(target, samples, known.get(target.watched.id, {}))
         points = _points(target, module, inputs, tick)
         found += _judged(case, points, module, target.watched, inputs, tick)
+        if (worst := peak(case, points)) is not None and not hasattr(module, "model_of"):
+            peaks.append((*pair, worst))
+    store.raise_peaks(conn, peaks)
     return found
 
 

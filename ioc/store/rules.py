@@ -205,6 +205,13 @@ def follow_peaks(conn: Connection) -> int:
     return conn.execute(_sql("peaks")).rowcount
 
 
+def raise_peaks(conn: Connection, rows: Sequence[tuple[int, str, float]]) -> None:
+    """Keep the worst value of alarms that stand: (rule, target, worst value seen)."""
+    if rows:
+        columns = {"rules": [r[0] for r in rows], "targets": [r[1] for r in rows], "peaks": [r[2] for r in rows]}
+        conn.execute(_sql("raise_peaks"), columns)
+
+
 def touched(conn: Connection, since: datetime) -> dict[int, Micros]:
     """Series heard after `since`, and the newest time of each."""
     return dict(conn.execute(_sql("touched"), {"since": since}, binary=True).fetchall())

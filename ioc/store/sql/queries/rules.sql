@@ -247,12 +247,20 @@ WHERE CASE WHEN a.id IS NULL OR a.condition = 'false'
     ELSE t.levels IS NOT NULL OR CASE WHEN t.direction > 0 THEN b.value <= t.clear ELSE b.value >= t.clear END END;
 
 -- peaks --
--- The worst value so far of alarms that stand.
+-- The worst value so far of alarms that stand, where the value itself is what is judged.
 UPDATE alarm a SET peak = l.value, last_event = greatest(a.last_event, l.time)
 FROM rule_target t, latest l
 WHERE a.closed_at IS NULL AND a.condition = 'true' AND t.rule_id = a.rule_id AND t.series_id = a.series_id
+  AND t.raise IS NOT NULL
   AND l.series_id = a.series_id AND l.time > a.last_event AND l.value BETWEEN -1e300 AND 1e300
   AND CASE WHEN t.direction > 0 THEN l.value > coalesce(a.peak, t.raise) ELSE l.value < coalesce(a.peak, t.raise) END;
+
+-- raise_peaks --
+-- The worst value so far of alarms that stand, as their kind works it out.
+UPDATE alarm a SET peak = g.peak
+FROM unnest(%(rules)s::int[], %(targets)s::text[], %(peaks)s::float8[]) AS g (rule_id, target, peak)
+WHERE a.rule_id = g.rule_id AND a.target = g.target AND a.closed_at IS NULL AND a.condition = 'true'
+  AND CASE WHEN coalesce(a.peak, g.peak) < a.threshold THEN g.peak < a.peak ELSE g.peak > coalesce(a.peak, g.peak - 1) END;
 
 -- touched --
 -- Series that were heard since, with their newest time in microseconds.
