@@ -31,7 +31,7 @@ from ioc import watch
 from ioc.config import folder as folders
 from ioc.config.types import say
 from ioc.errors import ConfigError, IocError, StoreError
-from ioc.store import database, leader, process, registry, upkeep
+from ioc.store import database, leader, outbox, process, registry, upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +70,11 @@ def run(
         service.run()
     finally:
         service.painter.close()
+
+
+def _shut(conn: Connection) -> list[str]:
+    """Ways out that do not work, in the server's own words: somebody must see it who can mend it."""
+    return [f"{key} is {state}: {reason}" for key, state, reason in outbox.channels(conn) if state != "ok"]
 
 
 class Service:
@@ -231,7 +236,7 @@ class Service:
     def _say(self, conn: Connection, ticker: jobs.Ticker, composer: Composer) -> None:
         """Health, and the row that screens watch: silence here is what tells them that nobody evaluates."""
         late = ticker.last is None or datetime.now(UTC) - ticker.last > LATE
-        why = "; ".join([*self._problems.values(), *composer.problems.values()])
+        why = "; ".join([*self._problems.values(), *composer.problems.values(), *_shut(conn)])
         self._health.ready(ok=not late, why=why or ("no evaluation yet" if late else ""))
         self._health.beat()
         detail = {"why": why, "last_tick": ticker.last.isoformat() if ticker.last else None, "jobs": self._problems}

@@ -278,3 +278,23 @@ def test_advice_follows_the_figures():
     reader = Reader("en", city.ZONE, "https://ioc.test", city.START)
     states = {line.label: line.state for line in report.lines_of({**bad, "peak": 3}, {1: 1}, 80.0, 168, reader)}
     assert set(states.values()) == {"good", "fair", "bad"}
+
+
+def test_a_preview_shows_a_persons_mail_and_writes_nothing(conn, database_url, monkeypatch, capsys, tmp_path):
+    from ioc.cli import main
+    from ioc.compose import sample_city
+    from ioc.config import folder
+    from ioc.store import registry
+
+    monkeypatch.setenv("IOC_DATABASE_URL", database_url)
+    registry.sync(conn, folder.load(sample_city()))
+    page = tmp_path / "out.html"
+    for kind in ("brief", "report", "digest"):
+        asked = ["brief", str(sample_city()), "--contact", "ioc_manager", "--kind", kind]
+        assert main([*asked, "--preview", str(page)]) == 0
+        assert '<html lang="vi">' in page.read_text()
+        assert main(asked) == 0
+    assert conn.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
+    capsys.readouterr()
+    assert main(["brief", str(sample_city()), "--contact", "nobody"]) == 1
+    assert "there are: duty_disaster, ioc_manager" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from ioc.settings import Settings
 from ioc.store import leader, registry
 from tests import services
 from tests.alerts import city
+from tests.alerts.mail_server import MailServer, refuse_everybody
 from tests.services import wait_for
 
 CITY = """key = "town"
@@ -138,6 +139,20 @@ def test_from_a_reading_to_a_mailbox_and_back_to_normal(conn, gauges, start, mai
     measure(conn, gauges[:1], 40)
     wait_for(lambda: len(mail_server.mails) == 6, "and told that it is over")
     assert {m["X-IOC-State"] for _, m, _ in mail_server.mails[3:]} == {"resolved"}
+
+
+def test_a_mail_server_that_wants_other_credentials_is_shown_with_its_own_words(conn, town, gauges, database_url):
+    refusing = MailServer(authenticator=refuse_everybody, auth_required=False, auth_require_tls=False).start()
+    settings = Settings(database_url=database_url, smtp_url=f"smtp://ioc:wrong@127.0.0.1:{refusing.port}")
+    running = Running(town, settings)
+    try:
+        wait_for(lambda: running.health.state()["ready"], "the first evaluation", 60)
+        measure(conn, gauges[:1], 60)
+        shown = "SELECT detail->>'why' FROM process WHERE name = 'alerts'"
+        wait_for(lambda: "mail is stopped: 535" in conn.execute(shown).fetchone()[0], "the fault is named", 60)
+    finally:
+        running.end()
+        refusing.stop()
 
 
 def test_the_folder_changes_while_it_runs(conn, town, gauges, start, mail_server):
