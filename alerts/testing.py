@@ -137,6 +137,8 @@ def _show(found: dict[str, Any], rule: dict[str, Any], zone: ZoneInfo) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)
     start, end = (datetime.fromisoformat(found[k]).astimezone(zone) for k in ("start", "end"))
     console.print(
         f"{rule['key']} ({rule['kind']}), {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} {zone}", markup=False
