@@ -43,6 +43,7 @@ KINDS = {
     "bus": Kind("xe-buyt", "transit", "buses", "Xe buýt {}", "Bus {}"),
 }
 TOWN = (105.93, 106.03, 9.54, 9.65)  # west, east, south, north
+GATEWAYS = ("lora-chua-kleang", "lora-buu-dien-tinh")  # LoRa, of the community dust sensors: west and east of the town
 SECOND_CELLS = 14  # wards that have two 5G cells: the town and the busiest communes
 
 
@@ -60,8 +61,8 @@ def _title(text: str) -> str:
 def sensors(stations: list[dict[str, str]], wards: list[dict[str, str]], drawn: dict[str, Any]) -> list[Point]:
     """Every sensor of the city with its place; the order is fixed and the simulation depends on it."""
     listed = [
-        _point(r["kind"], r["place_vi"], r["place_en"], (float(r["lon"]), float(r["lat"])), float(r["size"]))
-        for r in stations
+        _point(r["kind"], r["place_vi"], r["place_en"], (float(r["lon"]), float(r["lat"])), float(r["size"]), **more)
+        for r, more in zip(stations, map(_hangs_on, stations), strict=True)
     ]
     return [
         *listed,
@@ -72,6 +73,11 @@ def sensors(stations: list[dict[str, str]], wards: list[dict[str, str]], drawn: 
         *cells(wards),
         *buses(drawn),
     ]
+
+
+def _hangs_on(station: dict[str, str]) -> dict[str, str]:
+    """The gateway a sensor speaks through, where it has no line of its own."""
+    return {"gateway": GATEWAYS[float(station["lon"]) > 105.972]} if station["kind"] == "aircom" else {}
 
 
 def junctions(drawn: dict[str, Any]) -> list[Point]:

@@ -32,13 +32,14 @@ class Message(NamedTuple):
 
 
 class Fault(Model):
-    """One thing that goes wrong for a while. sensors or feed say where; the rest belongs to its kind."""
+    """One thing that goes wrong for a while. sensors, gateway or feed say where; the rest belongs to its kind."""
 
     at: Duration
     lasts: Duration
     kind: Literal["offset", "stuck", "spikes", "silent", "duplicates", "garbage", "clock", "drift", "storm"]
     sensors: list[str] = []
     feed: str | None = None
+    gateway: str | None = None
     metric: str | None = None
     amount: float = 0.0
     ramp: Duration = Field(default=parse_duration("1s"), validate_default=True)
@@ -80,13 +81,14 @@ class Faults:
     def __init__(self, world: World, plan: Schedule, start: float) -> None:
         self._start, self._every, self._seed = start, plan.every.total_seconds(), world.seed
         number = {key: n for n, key in enumerate(world.keys)}
-        feeds = [row["feed"] for row in world.properties]
-        self._plan = [(f, self._targets(f, number, feeds)) for f in plan.fault if f.kind != "storm"]
+        self._plan = [(f, self._targets(f, number, world.properties)) for f in plan.fault if f.kind != "storm"]
 
     @staticmethod
-    def _targets(fault: Fault, number: dict[str, int], feeds: list[str]) -> frozenset[int]:
+    def _targets(fault: Fault, number: dict[str, int], rows: list[dict[str, Any]]) -> frozenset[int]:
         named = {number[key] for key in fault.sensors}
-        return frozenset(named | {n for n, feed in enumerate(feeds) if feed == fault.feed})
+        named |= {n for n, row in enumerate(rows) if fault.feed is not None and row["feed"] == fault.feed}
+        named |= {n for n, row in enumerate(rows) if fault.gateway is not None and row.get("gateway") == fault.gateway}
+        return frozenset(named)
 
     def since(self, fault: Fault, time: float) -> float | None:
         """Seconds that the fault has been on, None while it is off."""
@@ -159,7 +161,7 @@ def timetable(plan: Schedule | None = None) -> list[dict[str, Any]]:
     return [
         {
             "at": fault.at, "until": fault.at + fault.lasts, "every": shown.every, "kind": fault.kind,
-            "where": fault.feed or ", ".join(fault.sensors) or "nội ô Sóc Trăng", "note": fault.note,
+            "where": fault.feed or fault.gateway or ", ".join(fault.sensors) or "nội ô Sóc Trăng", "note": fault.note,
         }
         for fault in sorted(shown.fault, key=lambda f: f.at)
     ]  # fmt: skip

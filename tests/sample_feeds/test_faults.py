@@ -40,7 +40,8 @@ def test_every_fault_hits_a_sensor_that_exists(city):
     for fault in schedule().fault:
         assert set(fault.sensors) <= set(city.sensors)
         assert fault.feed is None or fault.feed in city.feeds
-        assert fault.kind == "storm" or fault.sensors or fault.feed
+        assert fault.gateway is None or any(s.properties.get("gateway") == fault.gateway for s in city.sensors.values())
+        assert fault.kind == "storm" or fault.sensors or fault.feed or fault.gateway
     assert set(schedule().standing) <= set(city.sensors)
 
 
@@ -122,23 +123,28 @@ def raised(city, town, start, stop):
             if rule.scope.metrics[0] not in columns or (rule.scope.feeds and source.feed not in rule.scope.feeds):
                 continue
             values = columns[rule.scope.metrics[0]].reshape(len(which), -1)
-            past = (
-                values > level(city, rule.options["above"])
-                if "above" in rule.options
-                else values < level(city, rule.options["below"])
-            )
             need = int(rule.on_delay.total_seconds() // 15) + 1
-            for row, n in zip(past, which, strict=True):
-                if (not rule.scope.sensors or town.keys[n] in rule.scope.sensors) and longest(row) >= need:
+            for row, n in zip(values, which, strict=True):
+                named = not rule.scope.sensors or town.keys[n] in rule.scope.sensors
+                if named and longest(beyond(city, rule, town.keys[n], row)) >= need:
                     found.add((rule.key, town.keys[n]))
     return found
 
 
-def level(city, said):
+def beyond(city, rule, sensor, row):
+    """Which values are beyond the rule's first level at this sensor."""
+    first = rule.options.get("levels", [rule.options])[0]
+    limit = level(city, first.get("above", first.get("below")), sensor)
+    return np.zeros(len(row), bool) if limit is None else row > limit if "above" in first else row < limit
+
+
+def level(city, said, sensor):
+    """The number it is at this sensor, None where a pack has none for it."""
     if isinstance(said, int | float):
         return said
     pack, key = said.split(".")
-    return next(x.value for x in city.thresholds[pack].level if x.key == key)
+    named = [x for x in city.thresholds[pack].level if x.key == key]
+    return next((x.value for x in named if not x.sensors or sensor in x.sensors), None)
 
 
 def longest(row):
