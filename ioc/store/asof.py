@@ -19,7 +19,7 @@ from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 
 from ioc.errors import IocError
-from ioc.store import queries
+from ioc.store import migrate, queries
 from ioc.store.database import transaction, translated
 from ioc.store.snapshot import Latest, Place
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # How far back to look, by and by: most series spoke within the hour, and a wide window costs more.
 _WINDOWS = (timedelta(hours=1), timedelta(hours=26), timedelta(days=32))
+_MANY = 2000  # series from which on compressed readings are unpacked for all at once
 
 
 class NaiveTimeError(IocError):
@@ -76,9 +77,10 @@ def latest(conn: Connection, at: datetime, series: Sequence[int] | None = None) 
     with translated():
         found = conn.execute(sql["silent_since"], values, binary=True).fetchall()
         missing = [row[0] for row in conn.execute(sql["spoke_since"], values, binary=True)]
-        for query, since in _looks(at):
+        for query, since in _looks(conn, at, len(missing)):
             if missing:
-                rows = _look(conn, sql[query], series=missing, since=since, at=at)
+                wanted = set(missing)
+                rows = [r for r in _look(conn, sql[query], series=missing, since=since, at=at) if r[0] in wanted]
                 missing = sorted(set(missing).difference(row[0] for row in rows))
                 found += rows
     return [Latest(id_, time, time, value) for id_, time, value in found]
@@ -122,9 +124,18 @@ def day(conn: Connection, at: datetime) -> date:
     return found
 
 
-def _looks(at: datetime) -> list[tuple[str, datetime]]:
+def _looks(conn: Connection, at: datetime, series: int) -> list[tuple[str, datetime]]:
     near = [("readings", at - window) for window in _WINDOWS]
+    if series > _MANY and _packed(conn, *near[0][1:], at):
+        near[0] = ("columns", near[0][1])
     return [*near, ("hours", at - _WINDOWS[1]), ("days", at)]
+
+
+def _packed(conn: Connection, since: datetime, at: datetime) -> bool:
+    if migrate.engine(conn) != "timescale":
+        return False
+    row = conn.execute(queries.load("asof")["packed"], {"since": since, "at": at}).fetchone()
+    return row == (True,)
 
 
 def _look(conn: Connection, query: bytes, **values: Any) -> list[Any]:

@@ -43,11 +43,32 @@ def test_the_newest_reading_of_then_is_what_brute_force_says(either):
         assert values(either, at, series) == expected, at
 
 
+@pytest.mark.node
+def test_compressed_readings_are_unpacked_at_once_and_say_the_same(hyper, monkeypatch):
+    dice = random.Random(5)
+    series = [add_series(hyper) for _ in range(5)]
+    rows = [
+        (s, ago(days=40) + MINUTE * n, dice.randrange(99) / 10)
+        for s in series[:4]
+        for n in range(s % 3, 300, 1 + s % 3)
+    ]
+    store(hyper, [*rows, *((s, ago(), 1.0) for s in series)])
+    hyper.execute(
+        "SELECT compress_chunk(c, true) FROM show_chunks('reading', older_than => now() - interval '8 days') c"
+    )
+    store(hyper, [late := (series[0], ago(days=40) + 70 * MINUTE + timedelta(seconds=9), 77.0)])
+    looked = [values(hyper, ago(days=40) + MINUTE * n, series) for n in (0, 70.5, 150, 290, 400)]
+    assert looked[1][series[0]] == (micros(late[1]), 77.0)
+    monkeypatch.setattr(asof, "_MANY", 0)
+    assert asof._packed(hyper, ago(days=40), ago(days=40) + HOUR)
+    assert [values(hyper, ago(days=40) + MINUTE * n, series) for n in (0, 70.5, 150, 290, 400)] == looked
+
+
 def test_what_retention_took_comes_from_hours_then_days_and_never_looks_fresher(either):
     series, start = add_series(either), ago(days=500).replace(hour=0)
     rows = [(series, start + 10 * MINUTE * n, float(n)) for n in range(6 * 24)]
     store(either, [*rows, (series, ago(), 5.0)])
-    rollups.run(either, migrate.engine(either), rollups.Span(this_hour(), LONG_AGO, LONG_AGO))
+    rollups.run(either, migrate.engine(either), rollups.Span(this_hour(), LONG_AGO, LONG_AGO), seconds=100)
     if migrate.engine(either) == "plain":
         either.execute("DELETE FROM reading WHERE time < %s", (ago(days=100),))
     else:

@@ -15,7 +15,7 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 
 
 def roll(conn):
-    rollups.run(conn, migrate.engine(conn), rollups.Span(this_hour(), LONG_AGO, LONG_AGO))
+    rollups.run(conn, migrate.engine(conn), rollups.Span(this_hour(), LONG_AGO, LONG_AGO), seconds=100)
 
 
 def correct(conn, rows, **who):

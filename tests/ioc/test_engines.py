@@ -29,7 +29,7 @@ def by_force(rows, width):
 
 
 def roll(conn):
-    rollups.run(conn, migrate.engine(conn), rollups.Span(this_hour(), LONG_AGO, LONG_AGO))
+    rollups.run(conn, migrate.engine(conn), rollups.Span(this_hour(), LONG_AGO, LONG_AGO), seconds=100)
 
 
 def columns(conn, name):

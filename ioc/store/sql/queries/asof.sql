@@ -20,6 +20,16 @@ CROSS JOIN LATERAL (
     SELECT time, value FROM reading
     WHERE series_id = s.id AND time > %(since)s AND time <= %(at)s ORDER BY time DESC LIMIT 1) AS r;
 
+-- packed --
+-- On timescale: whether all that a window looks into is compressed.
+SELECT coalesce(bool_and(is_compressed), false) FROM timescaledb_information.chunks
+WHERE hypertable_schema = current_schema() AND hypertable_name = 'reading' AND range_start <= %(at)s AND range_end > %(since)s;
+
+-- columns --
+-- As readings, of all series at once: what is compressed is unpacked anyway, and by columns that is a third cheaper.
+SELECT series_id, (extract(epoch FROM max(time)) * 1000000)::bigint, last(value, time)
+FROM reading WHERE time > %(since)s AND time <= %(at)s GROUP BY series_id;
+
 -- hours --
 -- Where readings are gone by retention: the last of the newest hour that was over by then, dated by the hour's start so that
 -- nothing looks newer than it was.
