@@ -85,7 +85,8 @@ IOC.Map = class {
     this.areas.features.forEach(f => walk(f.geometry.coordinates));
     if (box.isEmpty()) return;
     const {clientWidth: w, clientHeight: h} = this.element, foot = Math.min(h * 0.12, 60 * this.scale());
-    const view = this.map.cameraForBounds(box, {padding: {top: h * 0.03, left: w * 0.03, right: w * 0.03, bottom: foot}});
+    const narrow = this.tools && w < 600; // a phone: search above, legend and tools below
+    const view = this.map.cameraForBounds(box, {padding: {top: narrow ? 62 : h * 0.03, left: w * 0.03, right: w * 0.03, bottom: narrow ? 130 : foot}});
     if (view && view.zoom < closest) this.map.jumpTo(view);
     this.home = {center: this.map.getCenter(), zoom: this.map.getZoom()};
   }

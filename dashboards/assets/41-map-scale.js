@@ -8,6 +8,10 @@ IOC.MapScale = class {
     this.metric = metric;
     const good = values.filter(v => Number.isFinite(v)).sort((a, b) => a - b), at = q => good[Math.min(good.length - 1, Math.floor(q * good.length))];
     let low = good.length ? at(0.02) : 0, high = good.length ? at(0.98) : 1;
+    if (good.length > 2) { // one value beyond all sense must not take the scale away from the others
+      const middle = at(0.5), wide = 10 * Math.max(at(0.75) - at(0.25), Math.abs(middle) * 0.05, 1e-9);
+      low = Math.max(low, middle - wide); high = Math.min(high, middle + wide);
+    }
     const levels = (metric.steps || []).map(s => s[0]).filter(v => good.length && v <= good[good.length - 1] && v >= good[0]);
     if (levels.length) high = Math.max(high, levels[levels.length - 1]);
     if (!(high > low)) { const pad = Math.abs(low) * 0.1 || 1; low -= pad; high += pad; }

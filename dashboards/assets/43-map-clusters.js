@@ -56,7 +56,7 @@ IOC.MapClusters = class {
     const points = this.city.points, p = IOC.live.points;
     if (!this.city.ready || !points.grid) return;
     const was = this.on; this.on = this.wanted(); this.level = Math.round(this.city.map.getZoom() * 2) / 2;
-    if (!this.on) { if (was || this.list.length) { points.hidden.fill(0); this.list = []; this.of = null; points.reorder(); this.send(); } return; }
+    if (!this.on) { if (was || this.list.length) { points.hidden.fill(0); this.list = []; this.of = null; points.reorder(); this.send(); this.city.signs.place(); } return; }
     const cell = IOC.MapClusters.CELL * this.city.k / (512 * 2 ** this.level), cells = new Map(), of = this.of = new Int32Array(p.count).fill(-1);
     points.hidden.fill(0); this.list = [];
     for (let i = 0; i < p.count; i++) {
@@ -67,7 +67,7 @@ IOC.MapClusters = class {
       const one = this.list[c]; one.n++; one.lon += (p.lon[i] - one.lon) / one.n; one.lat += (p.lat[i] - one.lat) / one.n; one.states[IOC.live.states[i]]++; of[i] = c;
     }
     for (let i = 0; i < p.count; i++) { const c = of[i]; if (c >= 0 && this.list[c].n >= IOC.MapClusters.FEW) points.hidden[i] = 1; }
-    this.kept = Uint8Array.from(IOC.live.states); points.reorder(); this.send();
+    this.kept = Uint8Array.from(IOC.live.states); points.reorder(); this.send(); this.city.signs.place();
   }
 
   // Only the circles whose points changed state are counted anew.

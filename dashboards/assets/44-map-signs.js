@@ -12,8 +12,10 @@ IOC.MapSigns = class {
 
   // Alarms whose signs would cover each other stand together under the worst of them.
   groups() {
-    const near = 25 * this.city.scale(), found = [];
+    const near = 25 * this.city.scale(), found = [], p = IOC.live.points, {clusters, points} = this.city;
     for (const a of this.list) {
+      const i = clusters.on && p && a.sensor_key ? IOC.registry.at(p, a.sensor_key) : -1;
+      if (i >= 0 && points.hidden[i]) continue; // its circle bears the sign
       const at = this.city.map.project([a.lon, a.lat]), mine = found.find(g => Math.abs(g.at.x - at.x) < near && Math.abs(g.at.y - at.y) < near);
       if (mine) mine.alarms.push(a); else found.push({at, alarms: [a], lngLat: [a.lon, a.lat]});
     }
