@@ -148,7 +148,14 @@ def _tracks(
     told = watched.specs[target.place].levels if target.levels is not None else _told(watched)
     points = _points(conn, watched, module, target, zone, begin, micros(end), levels)
     if points is not None and len(points[0]):
+        delays = delays._replace(gap=_gap(points[0], delays.gap))
         yield replay.Track(*points, levels, delays, signals.ranks(watched, told))
+
+
+def _gap(times: Any, usual: Micros) -> Micros:
+    """What breaks a run of samples: as live, but by its own spacing where the stored past is coarser than the present."""
+    spacing = int(np.median(np.diff(times))) if len(times) > 2 else 0
+    return usual if spacing <= usual else gap(spacing)
 
 
 def _told(watched: Watched) -> Sequence[Any]:

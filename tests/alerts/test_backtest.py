@@ -140,6 +140,11 @@ def test_months_of_a_series_are_a_matter_of_seconds(conn):
     assert found.took < 15, "it takes about one; machines of builds are slow"
 
 
+def test_a_past_that_is_coarser_than_the_sensor_speaks_now_is_judged_by_its_own_spacing(conn):
+    put(conn, city.add_series(conn, "a", cadence="30 s"), [0, 9, 9, 9, 0], timedelta(minutes=15))
+    assert len(ran(conn, 3, options={"above": 5}, on_delay="10min").fired) == 1
+
+
 def test_kinds_that_cannot_be_tested_say_why(conn):
     with pytest.raises(backtest.CannotReplayError, match="silence cannot be tested on the past: "):
         ran(conn, kind="silence")
