@@ -50,7 +50,7 @@ def evaluate(conn: Connection, tick: Tick) -> list[Verdict]:
     found = [*crossed, *store.rising(conn, tick.at, series), *store.standing(conn, tick.at, series)]
     found += crossed if tick.replay else []  # what was said while nobody looked comes before that nothing is said now
     pairs = {(c.rule_id, c.series_id): c for c in found if c.rule_id in tick.rules}
-    store.follow_peaks(conn)
+    store.follow_peaks(conn, series)
     overdue = {(c.rule_id, c.series_id): c for c in store.overdue(conn, dict(tick.late)) if c.rule_id in tick.rules}
     pairs = {**{p: c for p, c in overdue.items() if p not in pairs}, **pairs}
     recorded = _recorded(conn, tick, list(overdue))

@@ -200,9 +200,9 @@ def states(
     return {(rule, target): tuple(rest) for rule, target, *rest in conn.execute(_sql("states"), columns)}
 
 
-def follow_peaks(conn: Connection) -> int:
-    """Keep the worst value of alarms that stand."""
-    return conn.execute(_sql("peaks")).rowcount
+def follow_peaks(conn: Connection, series: Sequence[int] | None = None) -> int:
+    """Keep the worst value of alarms that stand; of these series, of all where None."""
+    return conn.execute(_sql("peaks"), {"series": None if series is None else list(series)}).rowcount
 
 
 def raise_peaks(conn: Connection, rows: Sequence[tuple[int, str, float]]) -> None:

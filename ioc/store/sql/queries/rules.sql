@@ -204,23 +204,27 @@ WHERE CASE condition
     ELSE fresh END;
 
 -- standing_of --
--- As standing, of series that spoke only.
-WITH open AS (
-    SELECT a.rule_id, a.series_id, t.raise, t.clear, t.direction, t.levels, t.place, t.low, u.time, u.value, a.condition,
-        a.last_event AS used, u.expected, a.held,
-        coalesce(u.received_at > %(at)s - greatest(interval '2 min', 3 * coalesce(u.expected, '20 min')), false) AS fresh
-    FROM alarm a JOIN rule r ON r.id = a.rule_id AND r.kind = 'threshold' AND r.enabled
+-- As standing, of series that spoke only. Whether a value is to be believed is asked only of those that disagree.
+WITH open AS MATERIALIZED (
+    SELECT a.rule_id, a.series_id, t.raise, t.clear, t.direction, t.levels, t.place, t.low, a.condition, a.last_event AS used, a.held
+    FROM unnest(%(series)s::int[]) AS m (series_id)
+    JOIN alarm a ON a.series_id = m.series_id AND a.closed_at IS NULL JOIN latest l ON l.series_id = m.series_id
+    JOIN rule r ON r.id = a.rule_id AND r.kind = 'threshold' AND r.enabled
     JOIN rule_target t ON t.rule_id = a.rule_id AND t.series_id = a.series_id
-    LEFT JOIN LATERAL (SELECT * FROM usable_latest u WHERE u.series_id = a.series_id AND u.usable OFFSET 0) u ON true
-    WHERE a.closed_at IS NULL AND a.series_id = ANY (%(series)s::int[]))
-SELECT rule_id, series_id, raise, clear, direction, levels, place, coalesce(time, used) AS time, expected, condition, fresh, used, held
-FROM open
-WHERE CASE condition
-    WHEN 'true' THEN NOT fresh OR levels IS NOT NULL AND time > used
-        OR CASE WHEN direction > 0 THEN value < clear ELSE value > clear END OR value = clear AND clear = raise
-    WHEN 'false' THEN fresh AND time > used
-        AND (CASE WHEN direction > 0 THEN value > raise ELSE value < raise END OR coalesce(value < low, false))
-    ELSE fresh END;
+    WHERE CASE a.condition
+        WHEN 'true' THEN t.levels IS NOT NULL AND l.time > a.last_event
+            OR CASE WHEN t.direction > 0 THEN l.value < t.clear ELSE l.value > t.clear END
+            OR l.value = t.clear AND t.clear = t.raise
+        WHEN 'false' THEN l.time > a.last_event AND (CASE WHEN t.direction > 0 THEN l.value > t.raise ELSE l.value < t.raise END
+            OR coalesce(l.value < t.low, false))
+        ELSE true END)
+SELECT o.rule_id, o.series_id, o.raise, o.clear, o.direction, o.levels, o.place, coalesce(u.time, o.used) AS time, u.expected,
+    o.condition, u.fresh, o.used, o.held
+FROM open o CROSS JOIN LATERAL (
+    SELECT u.time, u.value, u.expected,
+        u.received_at > %(at)s - greatest(interval '2 min', 3 * coalesce(u.expected, '20 min')) AS fresh
+    FROM usable_latest u WHERE u.series_id = o.series_id AND u.usable OFFSET 0) u
+WHERE u.fresh;
 
 -- crossed --
 -- Pairs that a sample between the last tick's newest and this one's moves, though the newest itself may not. After an
@@ -251,7 +255,7 @@ WHERE CASE WHEN a.id IS NULL OR a.condition = 'false'
 UPDATE alarm a SET peak = l.value, last_event = greatest(a.last_event, l.time)
 FROM rule_target t, latest l
 WHERE a.closed_at IS NULL AND a.condition = 'true' AND t.rule_id = a.rule_id AND t.series_id = a.series_id
-  AND t.raise IS NOT NULL
+  AND t.raise IS NOT NULL AND (%(series)s::int[] IS NULL OR a.series_id = ANY (%(series)s::int[]))
   AND l.series_id = a.series_id AND l.time > a.last_event AND l.value BETWEEN -1e300 AND 1e300
   AND CASE WHEN t.direction > 0 THEN l.value > coalesce(a.peak, t.raise) ELSE l.value < coalesce(a.peak, t.raise) END;
 
