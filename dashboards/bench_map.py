@@ -116,7 +116,7 @@ def _measure(browser: str, parts: Parts, args: argparse.Namespace, began: float)
     ):
         page = chromium.new_page(viewport={"width": 1920, "height": 1080})
         page.goto(parts.url + "/")
-        until(page, READY)
+        until(page, READY, 120)
         page.evaluate(WATCH)
         load.start()
         page.wait_for_timeout(_WARM_S * 1000)

@@ -82,7 +82,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def _wait_ready(address: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        with suppress(OSError), urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310  our own child
+        with suppress(OSError), urllib.request.urlopen(address, timeout=15) as answer:  # noqa: S310  our own child
             if answer.status == 200:
                 return
         time.sleep(0.1)

@@ -20,6 +20,7 @@ LANGUAGES = {"en": "English", "vi": "Tiếng Việt", "lo": "ລາວ"}
 _COMMA = {"vi", "lo"}  # 1.234,5; everybody else here writes 1,234.5
 _SWAP = str.maketrans(",.", ".,")
 _UNITS = ((86400 * 2, 86400, "days"), (3600 * 2, 3600, "hours"), (120, 60, "minutes"), (0, 1, "seconds"))
+_HUGE = 1e15
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 
@@ -56,6 +57,13 @@ def number(value: float | None, decimals: int, lang: str) -> str:
     """1234.5 -> '1,234.5' in English, '1.234,5' in Vietnamese and Lao; a dash where there is no finite number."""
     if value is None or not math.isfinite(value):
         return NOTHING
+    if abs(value) >= _HUGE:  # three hundred digits say nothing
+        digits, power = f"{abs(value):.2e}".split("e+")
+        return (
+            (MINUS if value < 0 else "")
+            + (digits.translate(_SWAP) if known(lang) in _COMMA else digits)
+            + f"·10^{power}"
+        )
     text = f"{abs(value):,.{max(0, decimals)}f}"
     sign = MINUS if value < 0 and text.strip("0,.") else ""  # never "-0.0"
     return sign + (text.translate(_SWAP) if known(lang) in _COMMA else text)

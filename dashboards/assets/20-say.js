@@ -18,6 +18,7 @@ window.IOC = (() => {
   };
   const number = (value, decimals) => {
     if (value === null || value === undefined || !isFinite(value)) return '–';
+    if (Math.abs(value) >= 1e15) return value.toExponential(2).replace('-', '−').replace(/(\d)\.(\d+)e\+?/, (_, a, b) => a + (comma ? ',' : '.') + b + '·10^'); // three hundred digits say nothing
     const text = Math.abs(value).toLocaleString('en-US', {minimumFractionDigits: decimals, maximumFractionDigits: decimals});
     return (value < 0 && /[1-9]/.test(text) ? '−' : '') + swap(text);
   };

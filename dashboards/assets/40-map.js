@@ -66,7 +66,7 @@ IOC.Map = class {
       this.tell('ready');
     });
     this.map.on('moveend', () => { this.clusters.view(); this.signs.place(); });
-    this.watch = new ResizeObserver(() => { if (!this.map) return; this.map.resize(); if (this.ready && this.scale() !== this.k) { this.unlayer(); this.layers(); this.signs.place(); } });
+    this.watch = new ResizeObserver(() => { if (!this.map) return; this.map.resize(); if (this.ready) this.clusters.view(); if (this.ready && this.scale() !== this.k) { this.unlayer(); this.layers(); this.signs.place(); } });
     this.watch.observe(this.element);
   }
 
@@ -131,8 +131,14 @@ IOC.Map = class {
     if (!this.ready || !IOC.live.points) return;
     if (change.moved && change.moved.length) this.moves.moved(change.moved);
     if (change.whole || !change.index) this.points.restyle(); else this.points.change(change);
-    this.clusters.change(change); this.wards.change(change);
+    this.clusters.change(change); this.wards.change(change); this.dated();
     this.tell('update', change);
+  }
+
+  // A past moment is shown with the areas of its day.
+  dated() {
+    const day = IOC.live.past && IOC.minute ? IOC.minute(IOC.live.now()).slice(0, 10) : null;
+    if (day !== (this.day || null) && !this.asking) { this.asking = true; this.asOf(day).catch(() => { this.day = undefined; }).finally(() => { this.asking = false; }); }
   }
 
   // mode: 'state' or a metric's key; areas: 'off', 'worst', 'mean', 'share'; areaMetric; cluster: 'auto', 'on', 'off'; off: layers hidden.
@@ -158,8 +164,9 @@ IOC.Map = class {
 
   // The areas as they were on a day of the city, 'YYYY-MM-DD'; null: today's.
   async asOf(day) {
+    this.day = day;
     const areas = await fetch('/api/areas' + (day ? '?on=' + encodeURIComponent(day) : '')).then(answer => answer.json());
-    this.areas = areas; this.areaIndex = new Map(areas.features.map((f, i) => [f.properties.key, i])); this.day = day;
+    this.areas = areas; this.areaIndex = new Map(areas.features.map((f, i) => [f.properties.key, i]));
     if (this.ready) this.wards.replace(areas);
   }
 

@@ -40,6 +40,7 @@ IOC.MapClusters = class {
   // Whether the view holds more points than it has room for; a wide margin between on and off, so that nothing flickers.
   wanted() {
     const how = this.city.view.cluster, map = this.city.map;
+    if (!this.city.element.clientWidth) return false; // put away: nothing to crowd
     if (how !== 'auto') return how === 'on' && map.getZoom() < 15.5;
     const b = map.getBounds(), box = this.city.element, room = box.clientWidth * box.clientHeight / (100 * this.city.k ** 2); let n = 0;
     this.city.points.grid.each(b.getWest(), b.getSouth(), b.getEast(), b.getNorth(), () => { n++; });

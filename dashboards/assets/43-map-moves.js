@@ -89,7 +89,7 @@ IOC.MapMoves = class {
       const i = IOC.registry.at(p, key);
       if (i < 0 || !this.city.shown(i)) continue;
       const end = [p.lon[i], p.lat[i], IOC.live.seen[i] || now], parts = [[], [], []];
-      [...trail, end].forEach((q, n, all) => { if (!n || q[2] < now - IOC.MapMoves.KEPT || q[2] - all[n - 1][2] > 600000) return; parts[Math.min(2, Math.floor((now - q[2]) / (IOC.MapMoves.KEPT / 3)))].push([all[n - 1].slice(0, 2), q.slice(0, 2)]); });
+      [...trail, end].forEach((q, n, all) => { if (!n || q[2] > now + 60000 || q[2] < now - IOC.MapMoves.KEPT || q[2] - all[n - 1][2] > 600000) return; parts[Math.min(2, Math.floor((now - q[2]) / (IOC.MapMoves.KEPT / 3)))].push([all[n - 1].slice(0, 2), q.slice(0, 2)]); });
       parts.forEach((lines, n) => { if (lines.length) found.push({type: 'Feature', properties: {o: [0.6, 0.34, 0.16][n], picked: this.city.picked === i}, geometry: {type: 'MultiLineString', coordinates: lines}}); });
     }
     source.setData(IOC.Map.collection(found));

@@ -47,8 +47,12 @@ IOC.MapLegend = class {
     return found;
   }
 
+  // At most twice a second: fifty thousand states are read for it.
   count() {
-    if (!IOC.live.points) return;
+    const wait = (this.due || 0) - performance.now();
+    if (!IOC.live.points || this.timer) return;
+    if (wait > 0) { this.timer = setTimeout(() => { this.timer = null; this.count(); }, wait); return; }
+    this.due = performance.now() + 500;
     for (const [s, n] of Object.entries(IOC.MapLegend.tally(this.city))) {
       const number = this.box.querySelector('#count-' + s);
       if (number) { IOC.text(number, IOC.number(n, 0)); number.parentNode.hidden = !n && ['0', '6', 'event'].includes(s); } // what there is not needs no room

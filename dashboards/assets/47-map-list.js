@@ -2,7 +2,7 @@
 'use strict';
 IOC.MapRows = {
   // Rows of sensors as buttons. items: [{i, more}]; at most `most` are drawn, the rest is counted.
-  make(city, items, most) {
+  make(city, items, most, total) {
     const p = IOC.live.points, list = IOC.make('ul', 'sensor-rows');
     list.append(...items.slice(0, most).map(({i, more}) => {
       const look = IOC.LOOK[IOC.live.states[i]], row = IOC.make('li'), button = IOC.make('button', look.name); button.type = 'button';
@@ -12,16 +12,26 @@ IOC.MapRows = {
       button.addEventListener('click', () => { city.pick(i, true); if (city.map) city.fly(i); });
       row.append(button); return row;
     }));
-    if (items.length > most) list.append(IOC.make('li', 'quiet', IOC.word('map.rest', {n: IOC.number(items.length - most, 0)})));
+    const rest = (total === undefined ? items.length : total) - Math.min(most, items.length);
+    if (rest > 0) list.append(IOC.make('li', 'quiet', IOC.word('map.rest', {n: IOC.number(rest, 0)})));
     return list;
   },
-  worst(list) { const live = IOC.live; return list.sort((a, b) => IOC.LOOK[live.states[b]].rank - IOC.LOOK[live.states[a]].rank || (live.points.name[a] < live.points.name[b] ? -1 : 1)); },
+  // The worst first, then by name; only the first `most` are put in order, for of 50,000 nobody reads more.
+  worst(list, most) {
+    const live = IOC.live, name = live.points.name, ranks = [[], [], [], [], [], [], []], found = [];
+    for (const i of list) ranks[IOC.LOOK[live.states[i]].rank].push(i);
+    for (const rank of ranks.reverse()) {
+      if (rank.length < 3000 && found.length < most) rank.sort((a, b) => name[a] < name[b] ? -1 : 1);
+      for (const i of rank) found.push(i);
+    }
+    return found;
+  },
 };
 
 IOC.MapList = class {
   constructor(city, side) {
     Object.assign(this, {city, side, due: 0});
-    city.on('update', () => { if (this.side.owner === this && performance.now() > this.due) this.draw(); });
+    city.on('update', () => { if (this.side.owner === this && performance.now() > this.due && !this.side.box.classList.contains('folded')) this.draw(); });
     if (city.map) city.map.on('moveend', () => { if (this.side.owner === this) this.draw(); });
   }
 
@@ -38,7 +48,7 @@ IOC.MapList = class {
     const held = document.activeElement && this.body.contains(document.activeElement) ? [...this.body.querySelectorAll('button')].indexOf(document.activeElement) : -1;
     const b = city.map ? city.map.getBounds() : null;
     for (let i = 0; i < p.count; i++) if (city.shown(i) && (!b || b.contains([p.lon[i], p.lat[i]]))) found.push(i);
-    const rows = IOC.MapRows.make(city, IOC.MapRows.worst(found).map(i => ({i})), 80), lead = IOC.make('p', 'lead num', IOC.word('map.sensors', {n: IOC.number(found.length, 0)}));
+    const rows = IOC.MapRows.make(city, IOC.MapRows.worst(found, 80).slice(0, 80).map(i => ({i})), 80, found.length), lead = IOC.make('p', 'lead num', IOC.word('map.sensors', {n: IOC.number(found.length, 0)}));
     this.body.replaceChildren(lead, found.length ? rows : IOC.make('p', 'quiet', IOC.word('map.nothing_in_view')), ...this.lost());
     if (held >= 0) { const all = this.body.querySelectorAll('button'); if (all[held]) all[held].focus({preventScroll: true}); }
   }

@@ -91,8 +91,8 @@ IOC.MapSelect = class {
     if (keys.length) parts.push(this.chooser);
     if (m) parts.push(this.figures(m, p.metrics[key]));
     const slot = i => { for (const s of IOC.registry.slots(p, i)) if (p.slots.metric[s] === key) return s; return -1; };
-    const rows = IOC.MapRows.worst(list).map(i => { const s = m ? slot(i) : -1; return {i, more: s >= 0 ? IOC.reading(IOC.live.slotValues[s], p.metrics[key]) : undefined}; });
-    parts.push(list.length ? IOC.MapRows.make(this.city, rows, 60) : IOC.make('p', 'quiet', IOC.word('map.selection_empty')));
+    const rows = IOC.MapRows.worst(list, 60).slice(0, 60).map(i => { const s = m ? slot(i) : -1; return {i, more: s >= 0 ? IOC.reading(IOC.live.slotValues[s], p.metrics[key]) : undefined}; });
+    parts.push(list.length ? IOC.MapRows.make(this.city, rows, 60, list.length) : IOC.make('p', 'quiet', IOC.word('map.selection_empty')));
     this.body.dataset.keys = keys.join();
     const scroll = this.side.box.scrollTop, focus = document.activeElement === (this.chooser && this.chooser.querySelector('select'));
     this.body.replaceChildren(...parts); this.side.box.scrollTop = scroll; if (focus) this.chooser.querySelector('select').focus();
