@@ -153,7 +153,7 @@ def _tracks(
 
 
 def _gap(times: Any, usual: Micros) -> Micros:
-    """What breaks a run of samples: as live, but by its own spacing where the stored past is coarser than the present."""
+    """What breaks a run of samples: as live, but by its own spacing where the past is coarser than the present."""
     spacing = int(np.median(np.diff(times))) if len(times) > 2 else 0
     return usual if spacing <= usual else gap(spacing)
 
