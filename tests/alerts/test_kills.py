@@ -56,26 +56,26 @@ def quick(monkeypatch):
     monkeypatch.setattr(grouping, "PAUSE", timedelta(0))
 
 
-def engine(town, url, smtp_url, die_at=0):
-    """The engine as a process of its own; it kills itself at the `die_at`-th statement or step of a mail."""
-    count = itertools.count(1)
+def engine(town, url, smtp_url, statement=0, mark=0):
+    """The engine as a process of its own; it kills itself at the n-th statement, or at the n-th step of a mail."""
+    statements, marks = itertools.count(1), itertools.count(1)
 
-    def step(*_):
-        if next(count) == die_at:
+    def die_at(count, number):
+        if next(count) == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def run():
         real = psycopg.Connection.execute
 
         def execute(self, *args, **more):
-            step()
+            die_at(statements, statement)
             result = real(self, *args, **more)
-            step()
+            die_at(statements, statement)
             return result
 
         psycopg.Connection.execute = execute
         settings = Settings(database_url=url, smtp_url=smtp_url, base_url="https://ioc.test")
-        service.run(town, settings, threading.Event(), Health("alerts"), step)
+        service.run(town, settings, threading.Event(), Health("alerts"), lambda _: die_at(marks, mark))
 
     process = multiprocessing.get_context("fork").Process(target=run, daemon=True)
     process.start()
@@ -119,7 +119,8 @@ def test_killed_again_and_again_nothing_is_lost_and_nothing_is_done_twice(
         say(conn, gauge, 60)
         if n:
             say(conn, gauges[n - 1], 40)
-        process = engine(town, database_url, mail_server.url, die_at=dice.randrange(20, 1200))
+        where = {"mark": dice.randrange(1, 16)} if n % 2 else {"statement": dice.randrange(20, 1200)}
+        process = engine(town, database_url, mail_server.url, **where)
         processes.append(process)
         process.join(30)
         killed += process.exitcode == -signal.SIGKILL
