@@ -137,10 +137,11 @@ def _after(owed: list[Pending], sent: Sequence[Written], *, storm: bool) -> date
     if not sent:
         return earliest
     tables = [one for one in sent if one.kind == "flood"]
+    if storm and not tables:  # after two single mails one is left: it must hold the whole storm
+        pause = URGENT_PAUSE if len(sent) == 1 else NEAR
+        return sent[-1].at + pause if _urgent(owed) else earliest
     if storm and len(sent) >= STORM_MAILS:
         return sent[-STORM_MAILS].at + WINDOW
-    if storm and not tables:
-        return sent[-1].at + URGENT_PAUSE if _urgent(owed) else earliest
     if not tables:
         return earliest
     pause = URGENT_PAUSE if _urgent(owed) and (not storm or len(sent) == 1) else PAUSE

@@ -95,10 +95,14 @@ def test_ten_thousand_alarms_in_a_minute_are_three_mails_in_ten_minutes_and_ever
     for n in range(10_000):
         arrivals.setdefault(first + n // 167, []).append(drops + n)
     pending, sent, named = [], [], set()
+
+    def urgent(i):
+        return i % 10 == 0 or i < drops
+
     for second in range(600):
         now = START + second * S
         pending += [
-            owed(i + 1, group=f"g|{i % places}", priority=1 if i % 10 == 0 else 2, after=second + (1 if i % 10 == 0 else 30))
+            owed(i + 1, group=f"g|{i % places}", priority=1 if urgent(i) else 2, after=second + (1 if urgent(i) else 30))
             for i in arrivals.get(second, [])
         ]  # fmt: skip
         for mail in plan(pending, {1: sent}, now).mails:
