@@ -49,7 +49,7 @@ def test_a_sound_folder_has_no_fault_and_no_warning():
 def test_check_exits_with_1_and_lists_all_faults(lay_over, capsys):
     assert main(["check", str(lay_over("rule_names_nothing"))]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("ioc: 6 faults in the city folder:\n")
+    assert "\nioc: 6 faults in the city folder:\n" in said
     assert "rules/water.toml:14: rule[0].scope.metrics: there is no metric 'levle' (did you mean level?)" in said
 
 
