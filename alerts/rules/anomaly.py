@@ -52,7 +52,9 @@ def specs(rule: Rule, _options: Options, _known: Known) -> list[Spec]:
 def model_of(options: Options) -> learned.Model:
     return learned.Model(
         "usual", (options.days, options.least), timedelta(days=options.days), coarse=False,
-        learn=lambda past, day, zone, off: profile.usual(*past, day, zone, options.days, options.least, off),
+        learn=lambda past, day, zone, off: same_hour.known(
+            profile.usual(*past, day, zone, options.days, options.least, off)
+        ),
         load=profile.from_json,
     )  # fmt: skip
 

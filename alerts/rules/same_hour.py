@@ -61,7 +61,9 @@ def window(_options: Options) -> timedelta:
 def model_of(options: Options) -> learned.Model:
     return learned.Model(
         "same_hour", (options.weeks, options.least), timedelta(weeks=options.weeks, days=1), coarse=False,
-        learn=lambda past, day, zone, off: profile.same_hour(*past, day, zone, options.weeks, options.least, off),
+        learn=lambda past, day, zone, off: known(
+            profile.same_hour(*past, day, zone, options.weeks, options.least, off)
+        ),
         load=profile.from_json,
     )  # fmt: skip
 
@@ -80,6 +82,11 @@ def describe(inputs: Inputs, options: Options, at: Micros) -> dict[str, Any]:
     """value: what was read; usual: what the hour usually says; limit: the bound that was passed."""
     model, found = facts(inputs, at, lambda spread: max(options.times * spread, options.at_least))
     return found if model else {}
+
+
+def known(found: Profile) -> Profile | None:
+    """None where nothing is: it is tried again before the day is over."""
+    return None if found.empty else found
 
 
 def sided(difference: Array, side: str) -> Array:

@@ -40,6 +40,11 @@ class Profile:
     seen: int = 0
     top: tuple[float, ...] = ()
 
+    @property
+    def empty(self) -> bool:
+        """Too little is known of every hour."""
+        return bool(np.isnan(self.middle).all())
+
     def at(self, times: Array, zone: ZoneInfo) -> tuple[Array, Array]:
         """(middle, spread) at each time; times of another day ask for the same hour of this one."""
         hour = (clock.local(times, zone)[1] // clock.HOUR).astype(np.intp)
@@ -88,8 +93,9 @@ def usual(
 ) -> Profile:
     """From the same time of day, an hour to either side, of the `back` days that ended a day before `day` begins.
 
-    Only from workdays (or weekends, as `day` is one) where four of them are known, else from all. least: days an hour
-    must be known from. The day between lies open: what comes late is still learned, and a model is ready early.
+    Only from workdays (or weekends, as `day` is one) where four and `least` of them are known, else from all. least:
+    days an hour must be known from. The day between lies open: what comes late is still learned, and a model is ready
+    early.
     """
     target = clock.number(day)
     days, since = clock.local(times, zone)
@@ -98,7 +104,7 @@ def usual(
         wanted &= ~np.isin(days, [d for d in np.unique(days) if _skipped(int(d), skip)])
     days, since, values = days[wanted], since[wanted], values[wanted]
     alike = clock.weekend(days) == clock.weekend(np.array([target]))[0]
-    if len(np.unique(days[alike])) >= _CLASS_DAYS:
+    if len(np.unique(days[alike])) >= max(_CLASS_DAYS, least):
         days, since, values = days[alike], since[alike], values[alike]
     middle, spread, known = _empty()
     for hour in range(24):
