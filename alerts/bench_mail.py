@@ -168,7 +168,7 @@ def storm(conn: Connection, folder: Path) -> dict[str, Any]:
         engine.tick(conn, at)
         slowest = max(slowest, time.perf_counter() - started)
         mails.turn(at)
-        at = at if look < _STORM else at + 11 * EVERY
+        at = at if look < _STORM else at + 23 * EVERY
     found = post.taken()
     post.close()
     named = [_unnamed(found, to, bench_alerts.sensors_of(conn, "crit")) for to in people]

@@ -49,7 +49,7 @@ def register(commands: Any) -> None:
     bench.add_argument(
         "--ticks", type=int, default=10, metavar="N", help="evaluations of each kind that are timed (10)"
     )
-    bench.add_argument("--mails", type=int, default=12, metavar="N", help="critical readings that are mailed (12)")
+    bench.add_argument("--mails", type=int, default=10, metavar="N", help="critical readings that are mailed (10)")
     bench.add_argument(
         "--only", action="append", choices=("ticks", "mail", "storm", "flap"), help="only this part; may be repeated"
     )
