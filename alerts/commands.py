@@ -39,6 +39,11 @@ def register(commands: Any) -> None:
     cap.add_argument("--list", action="store_true", help="what was issued, by whom")
     cap.set_defaults(handler=_cap)
 
+    _register_benches(commands)
+    _register_test(commands)
+
+
+def _register_benches(commands: Any) -> None:
     bench = group(commands, "bench", "measure this machine").add_parser(
         "alerts",
         help="evaluation of thousands of rules, seconds to a mail, storms and flapping; on databases of its own",
@@ -64,6 +69,8 @@ def register(commands: Any) -> None:
     odd.add_argument("--json", action="store_true", help="print one JSON object as the last line, and little else")
     odd.set_defaults(handler=_bench_anomaly)
 
+
+def _register_test(commands: Any) -> None:
     test = group(commands, "rules", "rules of a city").add_parser(
         "test", help="how often a rule would have fired on stored history; writes nothing"
     )
