@@ -37,6 +37,7 @@ PROBE = "probe"
 _BATCH = 100  # values a message
 _PER_S = 4  # numbers a second on the probed sensor
 _WARM_S, _USUAL_S, _LEAST_S = 6.0, 15.0, 8.0
+_WARM_UPDATES = 15
 _WHOLE_S = 52.0  # seconds that all of it may take by default
 CITY = 'key = "bench"\nname = "Bench"\nzone = "UTC"\n[map]\ncenter = [105.97, 9.6]\nzoom = 10\n'
 METRICS = '[level]\nname = "Level"\ndecimals = 1\nsteps = [[80, 1], [95, 2]]\n'
@@ -120,6 +121,7 @@ def _measure(browser: str, parts: Parts, args: argparse.Namespace, began: float)
         page.evaluate(WATCH)
         load.start()
         page.wait_for_timeout(_WARM_S * 1000)
+        until(page, f"bench.apply.length >= {_WARM_UPDATES}", 30)
         found = _watch(page, displays, parts, args, began)
         ends.set()
         load.join(5)

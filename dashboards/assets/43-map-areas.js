@@ -31,7 +31,7 @@ IOC.MapAreas = class {
   names(k) {
     this.city.map.addLayer({id: 'area-name', type: 'symbol', source: 'area-names', minzoom: (this.city.view.areas === 'mean' || this.city.view.areas === 'share' ? 8.8 : 10.6) + Math.log2(k), layout: {'text-font': ['Be Vietnam Pro'], 'text-max-width': 8,
       'text-field': ['case', ['==', ['get', 'value'], ''], ['get', 'name'], ['format', ['get', 'name'], {'font-scale': 0.88}, '\n', {}, ['get', 'value'], {'font-scale': 1.15}]], 'text-size': 11.5 * k, 'text-padding': 3 * k},
-      paint: {'text-halo-color': '#08121d', 'text-halo-width': 1.5 * k, 'text-color': '#93abc1'}});
+      paint: {'text-halo-color': '#08121d', 'text-halo-width': 1.5 * k, 'text-color': ['case', ['==', ['get', 'value'], ''], '#93abc1', '#f0f6fc']}});
   }
 
   // Which area each point is in: as the store says today, or by the shapes of the day that is shown.

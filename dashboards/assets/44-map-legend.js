@@ -27,8 +27,8 @@ IOC.MapLegend = class {
   }
 
   scale(what, scale) {
-    const row = IOC.make('div', 'scaled'), name = IOC.make('span', 'label', IOC.say(scale.metric.name) + (scale.metric.unit ? ' (' + scale.metric.unit + ')' : ''));
-    name.title = what; row.append(name, scale.bar()); return row;
+    const row = IOC.make('div', 'scaled'), name = IOC.make('span', 'label', what + ': ' + IOC.say(scale.metric.name) + (scale.metric.unit ? ' (' + scale.metric.unit + ')' : ''));
+    row.append(name, scale.bar()); return row;
   }
 
   shares() {
