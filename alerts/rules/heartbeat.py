@@ -5,6 +5,7 @@ City folders do not use it by themselves: [watchdog] in city.toml makes the one 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from alerts.verdict import Verdict
@@ -27,6 +28,11 @@ class Options(Model):
 
 def specs(_rule: Rule, _options: Options, _known: Known) -> list[Spec]:
     return []
+
+
+def window(_options: Options) -> timedelta:
+    """It looks at nothing."""
+    return timedelta(0)
 
 
 def evaluate(conn: Connection, tick: Tick) -> list[Verdict]:
