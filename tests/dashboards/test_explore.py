@@ -31,7 +31,7 @@ def test_a_sensors_page_reads_finer_where_somebody_zooms(window):
     window.until(f"{TRACE}.x.length < {coarse}")
     start, stop = page.evaluate(f"{PLOT}.layout.xaxis.range")
     assert str(start)[:10] == str(stop)[:10] or start < stop
-    page.get_by_text("6 giờ", exact=True).click()  # a span is the way back
+    page.locator("#lines-span input[value='6h']").click()  # a span is the way back
     window.until("document.getElementById('lines-link').href.includes('span=6h')")
 
 
