@@ -92,6 +92,10 @@ def test_sensors_come_move_and_go_without_a_reload(window, store):
         seed.notify(store, sensors=[sensor])
         window.until(f"Math.abs(IOC.live.points.lat[{at('bus-x')}] - {9.62 + n / 100}) < 1e-6")
     window.until(f"!{CITY}.moves.gliding.size && !{CITY}.moves.timer")  # nothing goes on once it has arrived
+    late = "{from: [105.9, 9.6], to: [105.91, 9.6], began: performance.now() - 60000, took: 1000}"
+    assert page.evaluate(
+        f"(m => {{ m.gliding.set(0, {late}); const at = m.where(0, performance.now()); m.gliding.delete(0); return at; }})({CITY}.moves)"
+    ) == pytest.approx([105.91, 9.6])  # however long nothing was heard, it stands where it was seen last
     drop(store, sensor)
     window.until(f"{at('bus-x')} < 0")
     assert page.evaluate("[window.here, IOC.live.generation]") == [1, generation]
