@@ -11,4 +11,4 @@ each other; `ioc.cli`, with `ioc.compose*` behind it, is the composition root an
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

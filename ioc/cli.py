@@ -6,7 +6,10 @@ Each package registers its commands in `<package>/commands.py`; nothing heavy is
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,7 +19,7 @@ from ioc import __version__
 from ioc.errors import ConfigError, IocError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PACKAGES = ("ioc", "ingest", "alerts", "dashboards", "sample_feeds")  # in the order of the help
 
@@ -106,7 +109,25 @@ def _run(words: list[str]) -> int:
     settings = Settings.from_environment()
     if args.command in BORROWERS:
         settings = borrowed(settings, tell=args.command != "feeds")  # much of feeds needs none
-    return int(args.handler(args, settings) or 0)
+    with _terminable():
+        return int(args.handler(args, settings) or 0)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends a command as its own end does: what it started is stopped. Those that run for long set their own."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def build() -> Parser:
