@@ -6,7 +6,6 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from ioc.config.types import say
 from ioc.store.roster_commands import duration, local, login, moment
 
 if TYPE_CHECKING:
@@ -122,6 +121,8 @@ def _json(rows: list[Row]) -> int:
 
 
 def _line(row: Row) -> str:
+    from ioc.config.types import say
+
     where = say(row["sensor_name"] or row["feed_name"] or {}, "en") or row["sensor"] or row["feed"] or row["target"]
     value = "" if row["value"] is None else f" {row['value']:.{row['decimals']}f} {row['unit']}".rstrip()
     whose = f" · {row['assigned_name']}" if row["assigned_to"] else ""

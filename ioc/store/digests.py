@@ -72,7 +72,7 @@ def worst(conn: Connection, concern: Concern, end: datetime, span: timedelta) ->
 
 
 def quality(conn: Connection, start: datetime, end: datetime) -> Row:
-    """received, quarantined (messages), doubted (series), silent (feeds' names), failed, unsure (messages to people)."""
+    """received, quarantined (messages), doubted (series), silent (names of feeds), failed, unsure (to people)."""
     return _rows(conn, "quality", start=start, end=end)[0]
 
 
