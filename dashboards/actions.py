@@ -1,17 +1,21 @@
-"""What a person does to an alarm: acknowledge it, put it aside for a while with a reason, take that back."""
+"""What a person does to an alarm: acknowledge, comment, assign, put aside with a reason and an end, take back, reset.
+
+Whoever acts has looked at a version of the alarm; where somebody else was faster nothing is done, and what they did is said.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dash import Input, Output, State, callback, ctx, dcc, html, no_update
 
-from dashboards import parts
+from dashboards import parts, people, story
 from dashboards.context import current
 from dashboards.parts import word
 from dashboards.viewer import CURRENT
+from ioc.errors import IocError
 from ioc.store import alarms, screens
 
 if TYPE_CHECKING:
@@ -20,54 +24,131 @@ if TYPE_CHECKING:
     from ioc.store.database import Connection
 
 Row = dict[str, Any]
-_LENGTHS = {"1h": 1, "4h": 4, "8h": 8, "24h": 24, "72h": 72, "168h": 168}  # hours; a week is the longest
-_BUTTONS = ("ack-do", "shelve-do", "out-do", "back-do")
+LENGTHS = {"1h": 1, "4h": 4, "8h": 8, "24h": 24, "72h": 72, "168h": 168}  # hours; a week is the longest
+_BUTTONS = ("ack-do", "comment-do", "reset-do", "assign-do", "shelve-do", "out-do", "back-do")
+_REASON = {"shelve-do", "out-do"}  # no putting aside without a reason
 _ENDS = {"shelved": alarms.unshelve, "out_of_service": alarms.put_back}
 
 
-def panel(row: Row) -> Component:
-    """The forms that fit the alarm as it is; nothing once it is over."""
-    return html.Div([html.Div(forms(row), id="ack-form"), html.P(told(row), id="ack-said", role="status")])
+class Deed(NamedTuple):
+    """One press of a button. version: what was looked at."""
+
+    what: str
+    by: str
+    note: str
+    length: timedelta
+    until_normal: bool
+    person: str
+    version: int | None
 
 
-def forms(row: Row) -> list[Component]:
+def panel(row: Row, known: dict[str, str], longest_h: float) -> Component:
+    """The forms that fit the alarm as it is; nothing once it is over, and nothing in the past."""
+    past = CURRENT.get().at is not None
+    return html.Div([html.Div([] if past else forms(row, known, longest_h), id="ack-form"),
+                     html.Div(told(row), id="ack-said", role="status"),
+                     dcc.Store(id="alarm-seen", data=seen(row))])  # fmt: skip
+
+
+def seen(row: Row) -> dict[str, Any]:
+    """version, and what the forms depend on: they stay as they are while it does."""
+    return {
+        "version": row["row_version"],
+        "forms": [bool(row["closed_at"]), bool(row["acked_at"]), row["suppression"], resettable(row)],
+    }
+
+
+def resettable(row: Row) -> bool:
+    return bool(row["latched"] and row["acked_at"] and row["condition"] == "false" and not row["closed_at"])
+
+
+def forms(row: Row, known: dict[str, str], longest_h: float, by: str = "", note: str = "") -> list[Component]:
+    """by, note: what is typed already."""
     if row["closed_at"]:
-        return []
-    name = dcc.Input(id="ack-by", value=CURRENT.get().name, maxLength=80, persistence="ioc", persistence_type="local")
-    note = dcc.Input(id="ack-note", maxLength=500)
-    ack = [] if row["acked_at"] else [html.Button(word("ack.do"), id="ack-do", className="primary")]
+        return _comment_only(by, note)
+    shown = {"ack-do": not row["acked_at"], "comment-do": True, "reset-do": resettable(row)}
+    looks = {"ack-do": "primary", "comment-do": "primary off", "reset-do": "primary go"}
+    labels = {"ack-do": "ack.do", "comment-do": "comment.do", "reset-do": "reset.do"}
+    buttons = [
+        html.Button(word(labels[id_]), id=id_, className=looks[id_], hidden=not may) for id_, may in shown.items()
+    ]
     return [
-        html.Label(word("ack.by"), htmlFor="ack-by"), name,
-        html.Label(word("ack.note"), htmlFor="ack-note"), note,
-        html.Div([*ack, *_unseen("ack-do", not ack)], className="tools"),
-        html.Details([html.Summary(word("shelf.title")), *_shelf(row)], open=row["suppression"] != "none"),
-    ]  # fmt: skip
+        *_who(by, note),
+        html.Div(buttons, className="tools"),
+        html.Div(
+            [
+                html.Div(
+                    dcc.Dropdown(_persons(known), id="assign-to", placeholder=word("assign.to"), searchable=True),
+                    className="picker",
+                ),
+                html.Button(word("assign.do"), id="assign-do", className="primary off"),
+            ],
+            className="tools menus",
+        ),
+        html.Details([html.Summary(word("shelf.title")), *_shelf(row, longest_h)], open=row["suppression"] in _ENDS),
+    ]
 
 
-def _shelf(row: Row) -> list[Component]:
+def _persons(known: dict[str, str]) -> Any:
+    return [{"label": name, "value": key} for key, name in known.items()]
+
+
+def _who(by: str, note: str) -> list[Component]:
+    name = dcc.Input(
+        id="ack-by", value=by or CURRENT.get().name, maxLength=80, persistence="ioc", persistence_type="local"
+    )
+    return [html.Label(word("ack.by"), htmlFor="ack-by"), name, html.Label(word("ack.note"), htmlFor="ack-note"),
+            dcc.Input(id="ack-note", value=note, maxLength=500)]  # fmt: skip
+
+
+def _comment_only(by: str, note: str) -> list[Component]:
+    """What is over may still be commented; every button a callback listens to exists, seen or not."""
+    rest = [html.Button(id=id_, hidden=True) for id_ in _BUTTONS if id_ != "comment-do"]
+    unseen = html.Div(
+        [
+            dcc.Dropdown([], id="assign-to"),
+            parts.choice("shelf-length", [("4h", "shelf.4h")], "4h", word("shelf.length")),
+            dcc.Checklist([], [], id="shelf-normal"),
+            *rest,
+        ],
+        hidden=True,
+    )
+    return [*_who(by, note), html.Button(word("comment.do"), id="comment-do", className="primary off"), unseen]
+
+
+def _shelf(row: Row, longest_h: float) -> list[Component]:
     """Put aside, or take back; by design is the rules' own doing and ends by itself."""
     away = row["suppression"] != "none"
-    options = [(key, f"shelf.{key}") for key in _LENGTHS]
-    lengths = html.Div(parts.choice("shelf-length", options, "4h", word("shelf.length")), hidden=away)
+    options = [(key, f"shelf.{key}") for key, hours in LENGTHS.items() if hours <= longest_h] or [("1h", "shelf.1h")]
+    usual = "4h" if longest_h >= LENGTHS["4h"] else options[0][0]
+    normal = dcc.Checklist(
+        [{"label": word("shelf.until_normal"), "value": "yes"}], [], id="shelf-normal", className="choice"
+    )
+    lengths = html.Div([parts.choice("shelf-length", options, usual, word("shelf.length")), normal], hidden=away)
     wanted = {} if away else {"shelve-do": "shelf.do", "out-do": "shelf.out"}
     if row["suppression"] in _ENDS:
         wanted = {"back-do": f"shelf.end_{row['suppression']}"}
+    lead = word("shelf.by_design") if row["suppression"] == "by_design" else word("shelf.lead")
     shown = [html.Button(word(said), id=id_, className="primary off") for id_, said in wanted.items()]
-    missing = [part for id_ in _BUTTONS[1:] for part in _unseen(id_, id_ not in wanted)]
-    return [html.P(word("shelf.lead"), className="quiet"), lengths, html.Div([*shown, *missing], className="tools")]
-
-
-def _unseen(id_: str, wanted: bool) -> list[Component]:
-    """Every button a callback listens to exists, seen or not."""
-    return [html.Button(id=id_, hidden=True)] if wanted else []
+    missing = [html.Button(id=id_, hidden=True) for id_ in ("shelve-do", "out-do", "back-do") if id_ not in wanted]
+    return [html.P(lead, className="quiet"), lengths, html.Div([*shown, *missing], className="tools")]
 
 
 def told(row: Row) -> list[Component]:
-    """Who acknowledged it, and who put it aside until when and why."""
+    """Who acknowledged it, has it, and put it aside until when and why."""
     said = []
     if row["acked_at"]:
         said.append(word("alarm.acked", by=row["acked_by"], at=parts.when(row["acked_at"])) + _note(row["ack_note"]))
-    if row["suppression"] in _ENDS:
+    if row["assigned_name"] and row["assigned_at"] and not row["closed_at"]:
+        said.append(
+            word(
+                "alarm.given",
+                name=row["assigned_name"],
+                by=row["assigned_by"] or "–",
+                at=parts.when(row["assigned_at"]),
+            )
+        )
+    if row["suppression"] in _ENDS and not row["closed_at"]:
         until = parts.when(row["suppressed_until"])
         said.append(
             word(f"shelf.is_{row['suppression']}", by=row["suppressed_by"] or "–", until=until)
@@ -80,51 +161,111 @@ def _note(note: str | None) -> str:
     return f" “{note}”" if note else ""
 
 
-@callback(Output("ack-said", "children"), Output("ack-form", "children"), Output("alarm-history", "children"),
-          Output("alarm-state", "children"), *(Input(id_, "n_clicks") for id_ in _BUTTONS), State("ack-by", "value"),
-          State("ack-note", "value"), State("shelf-length", "value"), State("alarm-id", "data"),
-          prevent_initial_call=True)  # fmt: skip
+@callback(
+    Output("ack-said", "children"),
+    Output("ack-form", "children"),
+    Output("alarm-seen", "data"),
+    Output("alarm-story", "children"),
+    Output("alarm-state", "children"),
+    *(Input(id_, "n_clicks") for id_ in _BUTTONS),
+    Input("signal-alarms", "data"),
+    State("ack-by", "value"),
+    State("ack-note", "value"),
+    State("shelf-length", "value"),
+    State("shelf-normal", "value"),
+    State("assign-to", "value"),
+    State("alarm-seen", "data"),
+    State("alarm-id", "data"),
+    prevent_initial_call=True,
+)
 async def act(*given: Any) -> Any:
-    """A name is always needed, a reason to put an alarm aside; a note is welcome."""
-    by, note, length, id_ = (given[-4] or "").strip()[:80], (given[-3] or "").strip()[:500], given[-2], int(given[-1])
-    if not any(given[:4]) or CURRENT.get().role != "operator":
-        return (no_update,) * 4
-    wanted = str(ctx.triggered_id)
-    if not by or (not note and wanted in {"shelve-do", "out-do"}):
-        return [word("ack.name") if not by else word("shelf.why")], no_update, no_update, no_update
-    done = await current().read(do, id_, wanted, by, note, timedelta(hours=_LENGTHS.get(length, 4)))
-    row, past = await asyncio.gather(current().read(screens.alarm, id_), history(id_))
+    """A button, or news of some alarm: what is done is done to the version that was looked at."""
+    *_, by, note, length, normal, person, was, id_ = given
+    wanted, viewer = str(ctx.triggered_id), CURRENT.get()
+    if not ctx.triggered or not ctx.triggered[0]["value"] or viewer.at is not None:
+        return (no_update,) * 5
+    if wanted == "signal-alarms":
+        return await _news(int(id_), was, by or "", note or "")
+    if viewer.role != "operator":
+        return (no_update,) * 5
+    deed = Deed(wanted, (by or "").strip()[:80], (note or "").strip()[:500], timedelta(hours=LENGTHS.get(length, 4)),
+                bool(normal), str(person or ""), was["version"] if wanted != "comment-do" else None)  # fmt: skip
+    if problem := lacking(deed):
+        return _said(problem), *(no_update,) * 4
+    try:
+        done = await current().read(do, int(id_), deed)
+    except alarms.MovedError:
+        others = await story.since(int(id_), was["version"])
+        return await _shown(int(id_), _said(word("act.moved"), others), deed.by, deed.note)
+    except IocError as error:
+        return _said(str(error)), *(no_update,) * 4
+    return await _shown(int(id_), [] if done else _said(word(f"act.late_{wanted.partition('-')[0]}")), deed.by, "")
+
+
+def lacking(deed: Deed) -> str:
+    """What is still to be filled in; '' where nothing is."""
+    if not deed.by:
+        return word("ack.name")
+    if deed.what in _REASON and not deed.note:
+        return word("shelf.why")
+    if deed.what == "comment-do" and not deed.note:
+        return word("comment.what")
+    return word("assign.whom") if deed.what == "assign-do" and not deed.person else ""
+
+
+def _said(*lines: str) -> list[Component]:
+    return [html.Span(line, className="told bad") for line in lines if line]
+
+
+async def _news(id_: int, was: dict[str, Any], by: str, note: str) -> Any:
+    """Something changed somewhere: this alarm is shown anew where it was this one; what is typed stays."""
+    row = await current().read(screens.alarm, id_)
+    if row is None or row["row_version"] == was["version"]:
+        return (no_update,) * 5
+    others = await story.since(id_, was["version"])
+    return await _shown(
+        id_, [html.Span(others, className="told new")], by, note, None if seen(row)["forms"] != was["forms"] else row
+    )
+
+
+async def _shown(id_: int, said: list[Component], by: str, note: str, kept: Row | None = None) -> Any:
+    """The alarm as it is now. kept: the forms stay."""
+    row, known, longest = await asyncio.gather(current().read(screens.alarm, id_), people.names(), longest_h())
     if row is None:
-        return [word("ack.late")], [], past, "–"
-    late = [] if done or (wanted == "ack-do" and row["acked_at"]) else [html.Span(word("ack.late"), className="told")]
-    return late + told(row), forms(row), past, state(row)
+        return _said(word("alarms.unknown")), [], no_update, [], "–"
+    again = no_update if kept is not None else forms(row, known, longest, by, note)
+    return [*said, *told(row)], again, seen(row), await story.component(row), state(row)
 
 
-def do(conn: Connection, id_: int, wanted: str, by: str, note: str, length: timedelta) -> bool:
-    """One of the buttons, in the store; False where there was nothing to do any more."""
-    if wanted == "ack-do":
-        return alarms.acknowledge(conn, id_, by, note)
-    if wanted == "shelve-do":
-        return alarms.shelve(conn, id_, by, note, length)
-    if wanted == "out-do":
-        return alarms.take_out_of_service(conn, id_, by, note, length)
+async def longest_h() -> float:
+    return await current().shared("longest-shelf", 30.0, alarms.longest_shelf_s) / 3600
+
+
+def do(conn: Connection, id_: int, deed: Deed) -> bool:
+    """One of the buttons, in the store; False where there was nothing to do any more. Raises MovedError, IocError."""
+    by, note, version = deed.by, deed.note, deed.version
+    if deed.what == "ack-do":
+        return alarms.acknowledge(conn, id_, by, note, version=version)
+    if deed.what == "comment-do":
+        return alarms.comment(conn, id_, by, note)
+    if deed.what == "reset-do":
+        return alarms.reset(conn, id_, by, note, version=version)
+    if deed.what == "assign-do":
+        return alarms.assign(conn, id_, deed.person, by, note, version=version)
+    if deed.what == "shelve-do":
+        return alarms.shelve(conn, id_, by, note, deed.length, until_normal=deed.until_normal, version=version)
+    if deed.what == "out-do":
+        return alarms.take_out_of_service(conn, id_, by, note, deed.length, version=version)
+    return take_back(conn, id_, by, note, version)
+
+
+def take_back(conn: Connection, id_: int, by: str, note: str = "", version: int | None = None) -> bool:
+    """End a shelf or a time out of service, whichever it is."""
     row = screens.alarm(conn, id_)
     end = _ENDS.get(row["suppression"]) if row else None
-    return end is not None and end(conn, id_, by, note)
+    return end is not None and end(conn, id_, by, note, version=version)
 
 
 def state(row: Row) -> str:
     said = word("alarms.over") if row["closed_at"] else word(f"isa.{row['isa']}")
     return said + (f" ({word('condition.' + row['condition'])})" if row["condition"] in {"nodata", "error"} else "")
-
-
-async def history(id_: int) -> Component:
-    row, changes = await asyncio.gather(current().read(screens.alarm, id_), current().read(screens.alarm_changes, id_))
-    facts = {k: row[k] for k in ("states", "decimals", "unit")} if row else {"states": None, "decimals": 2, "unit": ""}
-    rows = [
-        [parts.when(c["at"], seconds=True), parts.code("change", c["kind"]),
-         parts.reading({**facts, "value": c["value"]}) if c["value"] is not None else "", c["actor"], c["note"]]
-        for c in changes
-    ]  # fmt: skip
-    heads = [word(f"col.{k}") for k in ("at", "change", "value", "by", "note")]
-    return parts.panel(word("alarm.history"), parts.table(heads, rows, empty="–", name=word("alarm.history")))

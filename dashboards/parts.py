@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dash import dcc, html
@@ -10,7 +10,7 @@ from dash import dcc, html
 from dashboards import board, viewer
 from dashboards.context import current
 from ioc import language
-from ioc.config.types import say
+from ioc.config.types import parse_duration, say
 from ioc.errors import StoreError
 
 if TYPE_CHECKING:
@@ -54,6 +54,15 @@ def reading(row: dict[str, Any], value: str = "value") -> str:
 
 def age(seconds: float) -> str:
     return language.age(seconds, viewer.language())
+
+
+def length(written: Any) -> str:
+    """A duration as a rule file or the store has it ("600s") in words; as it stands where it is none."""
+    try:
+        found = parse_duration(written)
+    except ValueError:
+        return str(written)
+    return age(found.total_seconds()) if isinstance(found, timedelta) else str(written)
 
 
 def when(at: datetime | None, *, seconds: bool = False) -> str:

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 # Set by our scripts when the push channel says that something changed; callbacks listen to them.
 SIGNALS = ("signal-alarms", "signal-slow", "signal-sensor")
 
+# Pages behind one word of the bar; a page may also say its own GROUP.
+_GROUP = {
+    "explore": "look", "sensors": "look", "areas": "look", "events": "look",
+    "shelf": "alarms", "rules": "alarms", "roster": "alarms", "mailbox": "alarms",
+    "feeds": "data", "proposals": "data", "quality": "data",
+}  # fmt: skip
+
 
 def layout() -> Component:
     """The same for every page; Dash puts the page into it."""
@@ -31,7 +38,13 @@ def layout() -> Component:
             html.Header(
                 [
                     html.A(title, href="/", id="home"),
-                    html.Nav(_links(said), **aria(label=said["nav.pages"])),
+                    html.Button(
+                        "☰",
+                        id="menu",
+                        title=said["nav.pages"],
+                        **aria(label=said["nav.pages"], expanded="false", controls="pages"),
+                    ),
+                    html.Nav(_links(said), id="pages", **aria(label=said["nav.pages"])),
                     html.Div(_right(language, said), id="right"),
                 ],
                 id="bar",
@@ -44,11 +57,26 @@ def layout() -> Component:
 
 
 def _links(said: dict[str, str]) -> list[Component]:
+    """Pages in their order; those that belong together behind one word, at the place of the first."""
     pages = [plugins.load("dashboards.pages", name) for name in plugins.names("dashboards.pages")]
     shown = sorted((p for p in pages if p.ORDER is not None), key=lambda p: p.ORDER)
-    return [dcc.Link(said[f"page.{p.NAME}"], href=p.PATHS[0], className="page") for p in shown] + [
-        html.A(said["page.wall"], href="/wall", className="page")
-    ]
+    groups: dict[str, list[Component]] = {}
+    bar: list[Component] = []
+    for page in shown:
+        link = dcc.Link(said[f"page.{page.NAME}"], href=page.PATHS[0], className="page")
+        group = _GROUP.get(page.NAME) or getattr(page, "GROUP", "")
+        if group and group not in groups:
+            groups[group] = [link]
+            bar.append(_group(said[f"nav.{group}"], groups[group]))
+        elif group:
+            groups[group].append(link)
+        else:
+            bar.append(link)
+    return [*bar, html.A(said["page.wall"], href="/wall", className="page")]
+
+
+def _group(name: str, links: list[Component]) -> Component:
+    return html.Details([html.Summary(name), html.Div(links, className="under")], className="group")
 
 
 def _right(language: str, said: dict[str, str]) -> list[Any]:

@@ -1,147 +1,166 @@
-"""Alarms: the open ones and their history, and one of them with all that explains it."""
+"""Alarms: what is open, or over, or was so at a past moment; many of them are found, looked through and acknowledged."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
-from dash import Input, Output, callback, dcc, html
+from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
 
-from dashboards import actions, charts, parts
+from dashboards import alarm_list, parts
+from dashboards.alarm_list import Asked
 from dashboards.context import current
-from dashboards.pages.live_map import GRAPH
-from dashboards.parts import text, word
-from ioc.store import screens
+from dashboards.parts import aria, number, word
+from dashboards.viewer import CURRENT
+from ioc.store import alarms
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
-PATHS, NAME, ORDER = ["/alarms", "/alarms/<alarm>"], "alarms", 20
-_MOST = 200
-_WHICH = [("open", "alarms.open"), ("closed", "alarms.closed"), ("all", "alarms.all")]
-_LEAST = [("4", "alarms.every"), ("2", "alarms.high"), ("1", "priority.1")]
+PATHS, NAME, ORDER = ["/alarms"], "alarms", 20
+MOST = 10_000  # alarms acknowledged at once
+_CHUNK = 250  # a transaction
+_FILTERS = ("alarm-which", "alarm-priority", "alarm-domain", "alarm-area", "alarm-rule", "alarm-text")
+_STATES = [State(id_, "value") for id_ in _FILTERS]
 
 
-async def layout(alarm: str = "", **_: str) -> Any:
-    if alarm:
-        return await parts.shown(lambda: _one(alarm))
-    return parts.page(
-        word("page.alarms"),
-        html.Div(
-            [
-                parts.choice("alarm-which", _WHICH, "open", word("alarms.which")),
-                parts.choice("alarm-priority", _LEAST, "4", word("col.priority")),
-                dcc.Input(id="alarm-text", type="search", placeholder=word("alarms.find"), debounce=0.4, maxLength=80,
-                          value="", className="search"),
-            ],
-            className="tools",
-        ),
-        html.Div(await parts.shown(lambda: _listed("open", 4, "")), id="alarm-table"),
+async def layout(**query: str) -> Any:
+    wanted = alarm_list.asked(query)
+    return parts.page(word("page.alarms"), await parts.shown(lambda: _page(wanted)))
+
+
+async def _page(wanted: Asked) -> Component:
+    found, rules = await asyncio.gather(alarm_list.find(wanted), current().shared("rule-names", 20.0, alarms.rules))
+    past = CURRENT.get().at is not None
+    which = dcc.RadioItems(alarm_list.options(found.tally, past=past), wanted.which, id="alarm-which", inline=True,
+                           className="choice")  # fmt: skip
+    worst = dcc.Checklist(alarm_list.priorities(found.tally), list(wanted.priorities), id="alarm-priority", inline=True,
+                          className="choice")  # fmt: skip
+    return html.Div(
+        [
+            html.Div([_named("alarms.which", which), _named("col.priority", worst)], className="tools"),
+            html.Div(
+                [
+                    _menu("alarm-domain", "col.domain", alarm_list.domains(), wanted.domain),
+                    _menu("alarm-area", "col.area", alarm_list.areas(), wanted.area),
+                    _menu("alarm-rule", "col.rule", alarm_list.rules(rules), wanted.rule),
+                    dcc.Input(id="alarm-text", type="search", placeholder=word("alarms.find"), debounce=0.4,
+                              maxLength=80, value=wanted.text, className="search"),
+                ],
+                className="tools menus",
+            ),
+            dcc.Store(id="alarm-view", data=_view(wanted)),
+            dcc.Store(id="alarm-picked", data=[]),
+            *([] if past else [_bulk()]),
+            html.Div(alarm_list.table(wanted, found), id="alarm-table"),
+        ],
+        className="stack",
     )  # fmt: skip
 
 
-@callback(Output("alarm-table", "children"), Input("alarm-which", "value"), Input("alarm-priority", "value"),
-          Input("alarm-text", "value"), Input("signal-alarms", "data"), prevent_initial_call=True)  # fmt: skip
-async def listed(which: str, priority: str, looked_for: str | None, _: Any) -> Any:
-    return await parts.shown(lambda: _listed(which, int(priority), looked_for or ""))
+def _named(name: str, child: Component) -> Component:
+    return html.Div(child, role="group", **aria(label=word(name)))
 
 
-async def _listed(which: str, priority: int, looked_for: str) -> Component:
-    least = None if priority >= 4 else priority
-    rows = await current().read(screens.alarms, which, priority=least, text=looked_for, most=_MOST)
-    heads = [word(f"col.{k}") for k in ("priority", "alarm", "where", "value", "opened", "lasts", "state")]
-    return parts.table(heads, [_row(row) for row in rows], empty=word("alarms.none"), name=word("page.alarms"))
+def _menu(id_: str, name: str, options: list[dict[str, str]], value: str) -> Component:
+    menu = dcc.Dropdown(options, value or None, id=id_, placeholder=word(name), searchable=len(options) > 8)  # type: ignore[arg-type]
+    return html.Div(menu, className="picker", **aria(label=word(name)))
 
 
-def _row(row: dict[str, Any]) -> list[Any]:
-    end = row["cleared_at"] or row["closed_at"] or parts.now()
-    who = f" · {row['acked_by']}" if row["acked_by"] else ""
-    return [
-        parts.priority(row["priority"]),
-        parts.link(text(row["rule"]), f"/alarms/{row['id']}"),
-        text(row["sensor"] or row["feed"]),
-        html.Span(parts.reading(row), className="num"),
-        parts.when(row["opened_at"]),
-        parts.age((end - row["opened_at"]).total_seconds()),
-        _state(row) + who,
-    ]
+def _bulk() -> Component:
+    """What is done to all that is ticked; shown by our script while something is."""
+    return html.Div(
+        [
+            html.B([html.Span(id="picked-count", className="num"), " ", word("pick.picked")]),
+            html.Label(word("ack.by"), htmlFor="bulk-by", className="unseen"),
+            dcc.Input(id="bulk-by", value=CURRENT.get().name, maxLength=80, persistence="ioc", persistence_type="local",
+                      placeholder=word("ack.by")),
+            html.Label(word("ack.note"), htmlFor="bulk-note", className="unseen"),
+            dcc.Input(id="bulk-note", maxLength=500, placeholder=word("ack.note")),
+            html.Button(word("ack.do"), id="bulk-ack", className="primary"),
+            html.Button(word("pick.fitting"), id="bulk-fitting", className="plain"),
+            html.Button(word("pick.none"), id="bulk-none", className="plain"),
+            html.Span(id="bulk-said", role="status"),
+            html.Div(id="bulk-order", hidden=True),
+        ],
+        id="bulk", className="panel tools bulk empty", role="region", **aria(label=word("pick.region")),
+    )  # fmt: skip
 
 
-def _state(row: dict[str, Any]) -> str:
-    """In the words of ISA-18.2; one put aside says until when."""
-    said = word("alarms.over") if row["closed_at"] else word(f"isa.{row['isa']}")
-    until = row["suppressed_until"] if not row["closed_at"] else None
-    return f"{said}, {word('shelf.until', at=parts.when(until))}" if until else said
+def _view(wanted: Asked) -> dict[str, Any]:
+    """Order and page belong to one choice of filters; another choice begins on its first page."""
+    return {"sort": wanted.sort, "page": wanted.page, "of": _signature(wanted)}
 
 
-async def _one(alarm: str) -> Component:
-    row = (
-        await current().read(screens.alarm, int(alarm))
-        if alarm.isascii() and alarm.isdigit() and len(alarm) < 18
-        else None
+def _signature(wanted: Asked) -> str:
+    return alarm_list.address(wanted._replace(sort="worst", page=0))
+
+
+def _wanted(filters: list[Any], view: dict[str, Any]) -> Asked:
+    which, priorities, domain, area, rule, text = filters
+    found = Asked(
+        which or "open",
+        tuple(sorted(priorities or ())),
+        domain or "",
+        area or "",
+        rule or "",
+        (text or "").strip()[:80],
     )
-    if row is None:
-        return parts.page(word("page.alarms"), html.P(word("alarms.unknown"), className="quiet"))
-    return parts.page(
-        text(row["rule"]),
-        html.Div(
-            [
-                html.Div([_what(row), parts.panel(word("alarm.chart"), await _chart(row))], className="column"),
-                html.Div([_do(row), parts.panel(word("alarm.map"), _map(row)),
-                          html.Div(await actions.history(row["id"]), id="alarm-history")], className="column"),
-            ],
-            className="columns",
-        ),
-        dcc.Store(id="alarm-id", data=row["id"]),
-        lead=" · ".join(filter(None, [text(row["sensor"] or row["feed"], ""), text(row["area_name"], "")])),
-    )  # fmt: skip
+    page = view["page"] if view["of"] == _signature(found) else 0
+    return found._replace(sort=view["sort"], page=page)
 
 
-def _what(row: dict[str, Any]) -> Component:
-    pairs: list[tuple[str, Any]] = [
-        (word("col.priority"), parts.priority(row["priority"])),
-        (word("col.state"), html.Span(actions.state(row), id="alarm-state")),
-        *_figures(row),
-        (word("col.opened"), parts.when(row["opened_at"], seconds=True)),
-        (word("alarm.cleared"), parts.when(row["cleared_at"], seconds=True)),
-        (word("alarm.closed"), parts.when(row["closed_at"], seconds=True)),
-    ]  # fmt: skip
-    return parts.panel(word("alarm.what"), parts.facts(pairs))
+@callback(Output("alarm-view", "data"), Input({"turn": "alarms", "to": ALL}, "n_clicks"), *_STATES,
+          State("alarm-view", "data"), prevent_initial_call=True)  # fmt: skip
+async def turn(_: Any, *given: Any) -> Any:
+    """A head or a page was pressed."""
+    if not ctx.triggered or not ctx.triggered[0]["value"] or not isinstance(ctx.triggered_id, dict):
+        return no_update
+    what, _, value = str(ctx.triggered_id["to"]).partition(":")
+    wanted = _wanted(list(given[:-1]), given[-1])
+    if what == "sort":
+        return _view(wanted._replace(sort=value if value in alarm_list.SORTS else "worst", page=0))
+    return _view(wanted._replace(page=max(0, min(int(value.partition(":")[0]), 10_000))))
 
 
-def _figures(row: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Values and level of what is measured; of silence, how long it may last."""
-    if row["rule_kind"] == "silence":
-        return [(word("alarm.level"), parts.age(row["threshold"]))] if row["threshold"] else []
-    seen = f"{parts.reading(row, 'value_now')} · {word('sensor.ago', age=parts.ago(row['value_at']))}"
-    return [
-        (word("alarm.value"), parts.reading(row)),
-        (word("alarm.now"), seen if row["value_at"] else "–"),
-        (word("alarm.peak"), parts.reading(row, "peak")),
-        (word("alarm.level"), parts.reading(row, "threshold")),
-    ]
+@callback(Output("alarm-table", "children"), Output("alarm-which", "options"), Output("alarm-priority", "options"),
+          *(Input(id_, "value") for id_ in _FILTERS), Input("alarm-view", "data"), Input("signal-alarms", "data"),
+          prevent_initial_call=True)  # fmt: skip
+async def listed(*given: Any) -> Any:
+    wanted = _wanted(list(given[:-2]), given[-2])
+    found: list[Any] = []
+
+    async def build() -> Any:
+        found.append(await alarm_list.find(wanted))
+        return alarm_list.table(wanted, found[0])
+
+    table = await parts.shown(build)
+    if not found:
+        return table, no_update, no_update
+    past = CURRENT.get().at is not None
+    return table, alarm_list.options(found[0].tally, past=past), alarm_list.priorities(found[0].tally)
 
 
-def _do(row: dict[str, Any]) -> Component:
-    """Why it matters and what to do, as the rule's owner wrote it; and what a person may do to the alarm."""
-    rule = row["settings"]
-    advice = [(word(f"alarm.{key}"), text(rule[key])) for key in ("action", "cause", "consequence") if rule.get(key)]
-    advice += [(word(f"alarm.{key}"), str(rule[key])) for key in ("owner", "source") if rule.get(key)]
-    return parts.panel(word("alarm.do"), parts.facts(advice), actions.panel(row))
-
-
-async def _chart(row: dict[str, Any]) -> Component:
-    if row["series_id"] is None:
-        return html.P(word("chart.none"), className="quiet")
-    stop = min(parts.now(), (row["closed_at"] or parts.now()) + timedelta(hours=2))
-    start = min(row["event_start"], stop) - timedelta(hours=6)
-    drawn = await charts.between([row["series_id"]], start, stop, ("levels", "alarms"))
-    return dcc.Graph(figure=drawn, config=GRAPH, style={"height": "17rem"}, id="alarm-trend")
-
-
-def _map(row: dict[str, Any]) -> Component:
-    if row["at_lat"] is None:
-        return html.P(word("alarm.placeless"), className="quiet")
-    where: Any = {"data-lat": f"{row['at_lat']:.6f}", "data-lon": f"{row['at_lon']:.6f}"}
-    where |= {"data-sensor": row["sensor_key"]} if row["sensor_key"] else {}
-    return html.Div(html.Div(id="map", **where), className="small-map")
+@callback(Output("bulk-order", "children"), Output("bulk-said", "children"), Input("bulk-fitting", "n_clicks"),
+          Input("bulk-ack", "n_clicks"), State("alarm-picked", "data"), State("bulk-by", "value"),
+          State("bulk-note", "value"), *_STATES, State("alarm-view", "data"), prevent_initial_call=True)  # fmt: skip
+async def bulk(_: Any, __: Any, picked: list[int], by: str | None, note: str | None, *given: Any) -> Any:
+    """Tick all that fits, or acknowledge what is ticked: with a name, and in pieces, so that nobody else waits."""
+    viewer = CURRENT.get()
+    if not any((_, __)) or viewer.role != "operator" or viewer.at is not None:
+        return no_update, no_update
+    if ctx.triggered_id == "bulk-fitting":
+        ids = await current().read(alarms.open_ids, _wanted(list(given[:-1]), given[-1]).filter, MOST)
+        return f"pick:{time.time()}:{','.join(map(str, ids))}", ""
+    if not (by or "").strip():
+        return no_update, word("ack.name")
+    ids = list(dict.fromkeys(i for i in picked or () if isinstance(i, int)))[:MOST]
+    done = 0
+    for start in range(0, len(ids), _CHUNK):
+        done += await current().read(alarms.acknowledge_all, ids[start : start + _CHUNK], by.strip()[:80],  # type: ignore[union-attr]
+                                     (note or "").strip()[:500])  # fmt: skip
+    said = word("pick.done", n=number(done))
+    return f"clear:{time.time()}:", said + (
+        f" {word('pick.late', n=number(len(ids) - done))}" if done < len(ids) else ""
+    )

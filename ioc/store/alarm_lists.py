@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 
+SORTS = ("worst", "newest", "oldest", "rule", "place", "state")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which alarms; None: all. isa: letters B to I; assigned: a contact's key; text: in number, rule, sensor, area."""
@@ -46,10 +49,10 @@ class Filter:
 
 
 def open_page(
-    conn: Connection, which: Filter = Filter(), *, limit: int = 100, offset: int = 0
+    conn: Connection, which: Filter = Filter(), *, limit: int = 100, offset: int = 0, sort: str = "worst"
 ) -> tuple[list[Row], int]:
-    """A page of what is not over, the worst and newest first, and how many fit in all."""
-    rows = _rows(conn, "page_open", **which.values(), limit=limit, offset=offset)
+    """A page of what is not over, and how many fit in all. sort: one of SORTS; within it the worst and newest first."""
+    rows = _rows(conn, "page_open", **which.values(), limit=limit, offset=offset, sort=sort)
     if rows or offset == 0:
         return rows, rows[0]["total"] if rows else 0
     return [], open_page(conn, which, limit=1)[1]
@@ -62,13 +65,19 @@ def past_page(
     since: datetime | None = None,
     until: datetime | None = None,
     before: tuple[datetime, int] | None = None,
+    over: datetime | None = None,
     limit: int = 100,
+    offset: int = 0,
 ) -> list[Row]:
-    """A page of all alarms opened in [since, until), newest first. before: (opened_at, id) of the last row seen."""
+    """A page of all alarms opened in [since, until), newest first. before: (opened_at, id) of the last row seen.
+
+    over: only those that were over by then.
+    """
     at, number = before or (None, None)
     return _rows(
-        conn, "page_past", **which.values(), since=since, until=until, before_at=at, before_id=number, limit=limit
-    )
+        conn, "page_past", **which.values(), since=since, until=until, before_at=at, before_id=number, over=over,
+        limit=limit, offset=offset,
+    )  # fmt: skip
 
 
 def tally(conn: Connection) -> list[Row]:
@@ -80,7 +89,7 @@ def time_line(conn: Connection, alarm_id: int) -> list[Row]:
     """Everything that happened to one alarm, oldest first: seq, at, kind, actor, note, ..., and `told`: who heard.
 
     told: contact, name, reason, via, step, state (open, mailed, dropped), quiet, not_before, mail (the outbox's state),
-    sent_at, reply.
+    sent_at, reply, channel, attempts, delivery (the outbox's id), twins (the same over other channels).
     """
     return _rows(conn, "time_line", id=alarm_id)
 
@@ -97,13 +106,44 @@ def deliveries(
     alarm: int | None = None,
     contact: str | None = None,
     states: Sequence[str] | None = None,
+    channel: str | None = None,
     before: tuple[datetime, UUID] | None = None,
     limit: int = 100,
 ) -> list[Row]:
     """What was sent to whom, newest first. before: (created_at, id) of the last row seen."""
     at, number = before or (None, None)
     return _rows(conn, "deliveries", alarm=alarm, contact=contact, states=list(states) if states else None,
-                 before_at=at, before_id=number, limit=limit)  # fmt: skip
+                 channel=channel, before_at=at, before_id=number, limit=limit)  # fmt: skip
+
+
+def open_ids(conn: Connection, which: Filter = Filter(), most: int = 10_000) -> list[int]:
+    """Numbers of what fits and nobody has acknowledged, the worst first."""
+    return [row["id"] for row in _rows(conn, "open_ids", **which.values(), limit=most)]
+
+
+def aside_since(conn: Connection, ids: Sequence[int]) -> dict[int, datetime]:
+    """When each of these was put aside last."""
+    return {row["alarm_id"]: row["max"] for row in _rows(conn, "aside_since", ids=list(ids))}
+
+
+def delivery_counts(conn: Connection) -> list[Row]:
+    """channel, state, count of everything that is kept."""
+    return _rows(conn, "delivery_counts")
+
+
+def people(conn: Connection) -> list[Row]:
+    """key, name, state of everybody who can be told or given something."""
+    return _rows(conn, "people")
+
+
+def rules(conn: Connection, most: int = 500) -> list[Row]:
+    """key, name, open: rules to choose from, those with most open alarms first."""
+    return _rows(conn, "rules", limit=most)
+
+
+def keys(conn: Connection, ids: Sequence[int]) -> dict[int, Row]:
+    """rule, feed, assigned_to of each of these alarms: what a look at the past does not tell."""
+    return {row["id"]: row for row in _rows(conn, "keys", ids=list(ids))}
 
 
 def waiting(conn: Connection, limit: int = 200) -> list[Row]:

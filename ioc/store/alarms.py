@@ -12,11 +12,27 @@ from psycopg.rows import dict_row
 
 from ioc.errors import IocError, StoreError
 from ioc.store import queries
-from ioc.store.alarm_lists import Filter, deliveries, next_step, open_page, past_page, tally, time_line, waiting
+from ioc.store.alarm_lists import (
+    Filter,
+    aside_since,
+    deliveries,
+    delivery_counts,
+    keys,
+    next_step,
+    open_ids,
+    open_page,
+    past_page,
+    people,
+    rules,
+    tally,
+    time_line,
+    waiting,
+)
 from ioc.store.alarm_write import Move, by_id, clock, comment_on, write
 from ioc.store.database import transaction, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
     from ioc.store.database import Connection
@@ -75,6 +91,13 @@ def changes(conn: Connection, alarm_id: int) -> list[dict[str, Any]]:
 def acknowledge(conn: Connection, alarm_id: int, by: str, note: str = "", *, version: int | None = None) -> bool:
     """Somebody has seen it. False when there was nothing to acknowledge: it is over, or somebody was first."""
     return _by_hand(conn, alarm_id, Move("ack", actor=by, note=note), version)
+
+
+def acknowledge_all(conn: Connection, ids: Sequence[int], by: str, note: str = "") -> int:
+    """Somebody has seen these; returns how many there was something to acknowledge of. Some hundreds a call."""
+    with transaction(conn):
+        moves = [(alarm, [Move("ack", actor=by, note=note)]) for alarm in by_id(conn, list(ids))]
+        return write(conn, clock(conn), moves=moves)
 
 
 def reset(conn: Connection, alarm_id: int, by: str, note: str = "", *, version: int | None = None) -> bool:
@@ -177,7 +200,8 @@ def _rows(conn: Connection, name: str, **parameters: Any) -> list[dict[str, Any]
 
 
 __all__ = [
-    "Filter", "MovedError", "NobodyError", "NoteError", "ShelfError", "acknowledge", "assign", "changes", "comment",
-    "deliveries", "forget", "history", "longest_shelf_s", "next_step", "one", "open_alarms", "open_page", "past_page",
-    "put_back", "reset", "shelve", "take_out_of_service", "tally", "time_line", "unshelve", "waiting",
+    "Filter", "MovedError", "NobodyError", "NoteError", "ShelfError", "acknowledge", "acknowledge_all", "aside_since",
+    "assign", "changes", "comment", "deliveries", "delivery_counts", "forget", "history", "keys", "longest_shelf_s",
+    "next_step", "one", "open_alarms", "open_ids", "open_page", "past_page", "people", "put_back", "reset", "rules",
+    "shelve", "take_out_of_service", "tally", "time_line", "unshelve", "waiting",
 ]  # fmt: skip

@@ -195,6 +195,24 @@ def stand_ins(conn: Connection) -> list[Row]:
     return _rows(conn, "stand_ins", at=clock(conn))
 
 
+def spans(conn: Connection, start: datetime, stop: datetime) -> list[Row]:
+    """Who holds which post within start..stop: key, name, person, person_name, person_state, starts, ends, via.
+
+    A post that nobody holds then has one row without a person.
+    """
+    return _rows(conn, "spans", start=start, stop=stop)
+
+
+def holidays(conn: Connection, day: date, most: int = 20) -> list[Row]:
+    """day, name of the days off from `day` on."""
+    return _rows(conn, "holidays", day=day, limit=most)
+
+
+def chains(conn: Connection) -> list[Row]:
+    """Along which steps alarms are told, in the order in which they are tried."""
+    return _rows(conn, "chains")
+
+
 def clock(conn: Connection) -> datetime:
     """The database's clock, UTC."""
     row = conn.execute(_sql("clock")).fetchone()

@@ -154,3 +154,18 @@ SELECT m.id, m.key, m.starts, m.ends, m.areas, m.feeds, m.sensors, m.rules, m.do
     m.row_version, m.starts <= %(at)s AS open,
     (SELECT count(*) FROM alarm a WHERE a.closed_at IS NULL AND a.suppression = 'out_of_service' AND a.maintenance_id = m.id) AS alarms
 FROM maintenance m WHERE m.ended_at IS NULL AND m.ends > %(at)s AND m.starts < %(until)s ORDER BY m.starts, m.id;
+
+-- spans --
+-- Who holds which post within a span of time.
+SELECT r.key, r.name, c.key AS person, c.name AS person_name, c.state AS person_state, d.starts, d.ends, d.via
+FROM roster r LEFT JOIN duty d ON d.roster = r.key AND d.ends > %(start)s AND d.starts < %(stop)s
+LEFT JOIN contact c ON c.id = d.contact_id
+ORDER BY r.key, d.starts, c.key;
+
+-- holidays --
+-- Days off to come.
+SELECT day, name FROM holiday WHERE day >= %(day)s ORDER BY day LIMIT %(limit)s;
+
+-- chains --
+-- Along which steps alarms are told, the first that fits counts.
+SELECT key, priorities, domains, areas, feeds, families, rules, steps FROM chain ORDER BY place;

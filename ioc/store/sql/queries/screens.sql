@@ -48,7 +48,8 @@ SELECT a.*, st.isa, r.key AS rule_key, r.kind AS rule_kind, r.name AS rule, r.se
        f.name AS feed, f.key AS feed_key, coalesce(a.lat, p.lat, s.lat) AS at_lat, coalesce(a.lon, p.lon, s.lon) AS at_lon,
        coalesce(a.area, s.area) AS area_key, m.key AS metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
        coalesce(m.decimals, 1) AS decimals, m.settings->'states' AS states, l.value AS value_now, l.time AS value_at,
-       (SELECT ar.name FROM area ar WHERE ar.key = coalesce(a.area, s.area) ORDER BY ar.valid_from DESC LIMIT 1) AS area_name
+       (SELECT ar.name FROM area ar WHERE ar.key = coalesce(a.area, s.area) ORDER BY ar.valid_from DESC LIMIT 1) AS area_name,
+       (SELECT c.name FROM contact c WHERE c.id = a.assigned_to) AS assigned_name
 FROM alarm a
 JOIN alarm_state st ON st.id = a.id
 JOIN rule r ON r.id = a.rule_id
