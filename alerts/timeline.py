@@ -1,7 +1,7 @@
 """Series as a line of text in, samples at steps of time out: how rule tests and our own cases are written.
 
-One token a step: `12.5` a value; `_` no sample; `5x3` or `_x3` repeats; `1+2x3` is 1 3 5; `60@-5min` carries the time of
-five minutes earlier.
+One token a step: `12.5` a value; `_` no sample; `5x3` or `_x3` repeats; `1+2x3` is 1 3 5; `60@-5min` carries the time
+of five minutes earlier.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from ioc import plugins
 from ioc.errors import StoreError
 from ioc.export.contract import Options
 from ioc.store import export, export_rows, screens
+from ioc.store.pieces import ALWAYS
 
 if TYPE_CHECKING:
     from ioc.store.database import Connection
@@ -79,15 +80,15 @@ def _wanted(conn: Connection, query: Any) -> export.Wanted:
             raise ValueError("none of these series exists")
         names["sensor"] = tuple({row["sensor_key"] for row in rows})
         names["metric"] = tuple({row["metric"] for row in rows})
-    times = {"start": _time(query.get("start")), "end": _time(query.get("stop"))}
     return export.Wanted(
         what=what, feeds=names["feed"], areas=names["area"], metrics=names["metric"], sensors=names["sensor"],
-        language=CURRENT.get().language, **{key: value for key, value in times.items() if value},
+        language=CURRENT.get().language, start=_time(query.get("start"), ALWAYS[0]),
+        end=_time(query.get("stop"), ALWAYS[1]),
     )  # fmt: skip
 
 
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+def _time(text: str | None, otherwise: datetime) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else otherwise
 
 
 def _write(wanted: export.Wanted, form: str, path: Path) -> None:

@@ -97,7 +97,7 @@ async def look(span: str, moved: Any) -> Any:
     if ctx.triggered_id == "lines-span":
         return _store(span, None)
     zoomed = _zoomed(moved or {})
-    return no_update if zoomed is None else _store(span, None if zoomed == "all" else zoomed)
+    return no_update if zoomed is None else _store(span, None if isinstance(zoomed, str) else zoomed)
 
 
 @callback(

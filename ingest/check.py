@@ -18,8 +18,8 @@ from ingest.pipeline import Decoder
 from ingest.registry import Registry
 from ingest.router import Router
 from ingest.times import moment
-from ioc.units import UnitError, conversion, known
 from ioc.records import Measurement
+from ioc.units import UnitError, conversion, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

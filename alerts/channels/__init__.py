@@ -14,7 +14,7 @@ gateway knows one), tried again after 15 s, 1, 3, 10, 30 min, then hourly for a 
 Who may make us ask whom (SSRF): addresses come from city.toml alone, which its owners review; a contact's `to` and all
 texts from feeds only fill a body or a query, quoted. Redirects are refused, since they would take a secret elsewhere.
 Link-local addresses (where clouds keep credentials), multicast and 0.0.0.0 are refused after the name was looked up,
-and the connection goes to the very address that was judged. Private networks are allowed: a city's gateway stands there.
+and the connection goes to the very address that was judged. Private networks are allowed: a city's gateway is there.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from dashboards import board
-from dashboards.node import age, clock, el, joined, number, say, word
+from dashboards.node import age, clock, el, joined, number, say, unit, word
 from dashboards.snapshot import DOUBTFUL, NO_DATA, STALE
 from ioc.config.types import Text
 
@@ -44,14 +44,14 @@ def value(found: Figure) -> tuple[Said, Said]:
     """The value in words or with its unit beside it."""
     if found.said:
         return say(found.said), None
-    return number(found.value, found.decimals), el("small", found.unit) if found.unit else None
+    return number(found.value, found.decimals), el("small", unit(found.unit)) if found.unit else None
 
 
 def under(found: Figure, note: Text, view: View) -> Said:
     """What the value is compared with; when it was last true, where it is not now."""
     if found.state in (STALE, DOUBTFUL, NO_DATA) and (found.time or found.value is None):
         return _last(found, view)
-    limit = found.level and joined_level(found)
+    limit = joined_level(found)
     several = found.of > 1 and not (limit and note)
     return joined(
         limit, say(note) if note else None,

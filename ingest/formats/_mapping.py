@@ -12,10 +12,10 @@ from ingest.formats._events import EventFields, events
 from ingest.formats._json_parts import Array, Value, ValuesFrom
 from ingest.formats._scope import scoped
 from ingest.formats._values import number, number_or_text, own_unit, place, place_of, plain, text
-from ioc.units import conversion
 from ioc.config.types import Model
 from ioc.errors import DecodeError
 from ioc.records import Measurement, Position, Record, SensorFacts
+from ioc.units import conversion
 
 if TYPE_CHECKING:
     from ingest import times

@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ioc.units import known
 from ioc.errors import DecodeError
+from ioc.units import known
 
 if TYPE_CHECKING:
     from ingest.times import Reader

@@ -14,10 +14,10 @@ from ingest import times
 from ingest.formats import _ngsi as ngsi
 from ingest.formats._read import json_data
 from ingest.formats._values import number, place_of, read_time, text
-from ioc.units import UnitError, conversion
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Event, Measurement, Position, SensorFacts
+from ioc.units import UnitError, conversion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

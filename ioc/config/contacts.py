@@ -10,13 +10,12 @@ from ioc.config.duty import Quiet
 from ioc.config.rules import Priority
 from ioc.config.types import Key, Model
 
-
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^$"
 _WEEKLY = r"^(mon|tue|wed|thu|fri|sat|sun) ([01][0-9]|2[0-3]):[0-5][0-9]$|^$"
 
 
 class Reach(Model):
-    """A further way to this person: a channel of city.toml, the address there, and the least priority that goes there."""
+    """A further way to this person: a channel of city.toml, the address, and the least priority that goes there."""
 
     by: Key
     to: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]

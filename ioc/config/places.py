@@ -1,7 +1,7 @@
 """sensors.* and areas.*: the registry of places, in any vector format geopandas reads.
 
-sensors columns: key, name (or name_vi, name_en, ...), domain, feed, kind, moves, cadence, was (the keys it had before, a
-list or text with commas: its history and its messages under them are this sensor's); geometry a point; any other
+sensors columns: key, name (or name_vi, name_en, ...), domain, feed, kind, moves, cadence, was (the keys it had before,
+a list or text with commas: its history and its messages under them are this sensor's); geometry a point; any other
 column becomes a property. areas columns: key, name (or name_xx), kind, valid_from, valid_to; geometry a polygon.
 """
 

@@ -33,7 +33,10 @@ def register(commands: Any) -> None:
     )  # fmt: skip
     export.add_argument("what", choices=_WHAT, metavar="WHAT", help=", ".join(_WHAT))
     export.add_argument(
-        "--out", required=True, metavar="FILE", help="*.csv, *.parquet, *.geoparquet, *.geojson, or - for CSV on standard output"
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="*.csv, *.parquet, *.geoparquet, *.geojson, or - for CSV on standard output",
     )
     export.add_argument(
         "--format", choices=_FORMATS, metavar="NAME", help="csv, parquet, geoparquet or geojson (by FILE's ending)"
@@ -101,9 +104,7 @@ def _form(args: argparse.Namespace) -> str:
     named = next((f for f in _FORMATS if args.out.lower().endswith(f".{f}")), "csv" if args.out == "-" else None)
     form = args.format or named
     if form is None:
-        raise IocError(
-            f"{args.out}: the ending says no format: end it in .csv, .parquet, .geoparquet or .geojson, or give --format"
-        )
+        raise IocError(f"{args.out}: the ending says no format: end it in .{', .'.join(_FORMATS)}, or give --format")
     if args.out == "-" and form != "csv":
         raise IocError(f"{form} needs a file to go back and forth in: name one with --out")
     return str(form)

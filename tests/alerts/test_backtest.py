@@ -57,7 +57,9 @@ def test_what_happened_live_is_what_the_back_test_says(conn):
     """Two hours, a tick a minute, with a gap; the same opens and closes to the second, for every kind."""
     series, values = city.add_series(conn, "gauge"), wander(7, 130)
     values[60:70] = [None] * 10
-    city.add_past(conn, series, [(city.START - timedelta(minutes=20 * n), 50 + n * 7 % 40 - 20) for n in range(600, 0, -1)])
+    city.add_past(
+        conn, series, [(city.START - timedelta(minutes=20 * n), 50 + n * 7 % 40 - 20) for n in range(600, 0, -1)]
+    )
     keys = [city.add_rule(conn, key=f"rule-{n}", scope=SCOPE, **given) for n, given in enumerate(RULES)]
     engine = city.evaluator(conn)
     for n, value in enumerate(values):

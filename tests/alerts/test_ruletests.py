@@ -106,4 +106,7 @@ gauge = "10x24"
 gauge = "10 12 35 35 12 10"
 """
     assert found(town, text) == []
-    assert "seen gauge 0..20 peak 5, gauge 40.." in found(town, text.replace('gauge = "10x24"', 'gauge = "10x8 35 10x15"'))[0]
+    assert (
+        "seen gauge 0..20 peak 5, gauge 40.."
+        in found(town, text.replace('gauge = "10x24"', 'gauge = "10x8 35 10x15"'))[0]
+    )

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from ioc import units
 from ingest.formats import _layout, binary, compiled
+from ioc import units
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, Position, SensorFacts
 from tests.ingest import cases

@@ -60,7 +60,17 @@ def test_a_folder_is_read_whole_and_frozen():
 
 def test_every_file_kind_has_a_schema_that_names_its_keys():
     schemas = folder.schemas()
-    assert set(schemas) == {"city", "metrics", "feed", "rules", "thresholds", "scene", "contacts", "duty", "maintenance"}
+    assert set(schemas) == {
+        "city",
+        "metrics",
+        "feed",
+        "rules",
+        "thresholds",
+        "scene",
+        "contacts",
+        "duty",
+        "maintenance",
+    }
     assert {"topic", "format", "units"} <= set(schemas["feed"]["properties"])
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ioc.store import history, quality, rollups, screens
+from ioc.store import history, quality, rollups
 from tests.ioc.store_parts import add_series, ago, clock, store, this_hour
 
 LONG_AGO = ago(days=4000)
