@@ -46,17 +46,19 @@ FEED = (
     '[options]\nrecords = "r[]"\nsensor = "s"\n[options.values]\nlevel = "v"\n'
 )
 
-# What a message costs: our scripts' time plus that of the next picture of the map, both on the page's main thread.
+# What a message costs the page's main thread: our scripts, and handing the arrays to the graphics card (apply). How
+# long MapLibre then takes for the picture (render) is noted beside it: without a graphics card it waits for software.
 WATCH = """() => {
   const at = IOC.registry.at(IOC.live.points, 'probe'), city = document.getElementById('map').city;
-  const b = window.bench = {apply: [], seen: [], frames: 0, changed: 0};
-  let waiting = 0, last = 0;
+  const b = window.bench = {apply: [], render: [], seen: [], changed: 0};
+  let waiting = 0, uploaded = 0, last = 0;
   city.look({mode: 'level', cluster: 'off'});
-  const render = city.map._render.bind(city.map);
+  const upload = city.points.upload.bind(city.points), render = city.map._render.bind(city.map);
+  city.points.upload = gl => { const began = performance.now(); upload(gl); uploaded += performance.now() - began; };
   city.map._render = t => {
     const began = performance.now(), made = render(t);
-    b.frames++;
-    if (waiting) { b.apply.push(waiting + performance.now() - began); waiting = 0; }
+    if (waiting) { b.apply.push(waiting + uploaded); b.render.push(performance.now() - began); }
+    waiting = uploaded = 0;
     return made;
   };
   IOC.live.on('points', change => {
@@ -66,6 +68,8 @@ WATCH = """() => {
     if (n !== last) { last = n; requestAnimationFrame(() => requestAnimationFrame(paint)); }
   });
 }"""
+# Forgets what was noted; with {keep}, all but the newest.
+FORGET = "() => {{ for (const k of ['apply', 'render', 'seen']) bench[k] = bench[k].slice({keep}); }}"
 READY = """window.IOC && IOC.live.painted > 0 && IOC.live.values[IOC.registry.at(IOC.live.points, 'probe')] >= 0
   && document.getElementById('map').city && document.getElementById('map').city.ready"""
 
@@ -135,7 +139,8 @@ def _watch(page: Any, displays: subprocess.Popen[str], parts: Parts, args: argpa
     seconds = args.soak * 3600 if args.soak else args.seconds or left
     devtools = page.context.new_cdp_session(page)
     before = _heap(devtools)
-    page.evaluate("() => { bench.apply = []; bench.seen = []; bench.frames = 0; bench.changed = 0; }")
+    page.evaluate(FORGET.format(keep=10**9))
+    page.evaluate("() => { bench.changed = 0; }")
     assert displays.stdin is not None
     displays.stdin.write("start\n")
     displays.stdin.flush()
@@ -146,7 +151,7 @@ def _watch(page: Any, displays: subprocess.Popen[str], parts: Parts, args: argpa
         page.wait_for_timeout(min(rest, 60.0) * 1000)
         if args.soak:
             heaps.append(_heap(devtools))
-            page.evaluate("() => { bench.apply = bench.apply.slice(-5000); bench.seen = bench.seen.slice(-5000); }")
+            page.evaluate(FORGET.format(keep=-5000))
     took = time.monotonic() - started
     cores = (sum(screens.cpu_times()[:2]) - cpu) / took
     noted = page.evaluate("bench")
@@ -171,7 +176,7 @@ def _result(
         "displays": counted["alive"], "cpu_cores": round(found["cores"], 3),
         "heap_growth_percent": round(100 * (after / before - 1), 2), "painted_p95_ms": _p95(delays),
         "updates": len(noted["apply"]), "samples": len(delays), "behind": counted["behind"],
-        "seconds": round(found["took"], 1), "webgl": "software",
+        "render_ms_p95": _p95(noted["render"]),  "seconds": round(found["took"], 1), "webgl": "software",
     }  # fmt: skip
 
 

@@ -116,7 +116,7 @@ IOC.MapPoints = class {
     const program = gl.createProgram();
     gl.attachShader(program, make(gl.VERTEX_SHADER, IOC.MapPoints.VERTEX)); gl.attachShader(program, make(gl.FRAGMENT_SHADER, IOC.MapPoints.FRAGMENT));
     gl.linkProgram(program);
-    if (!this.buffers || this.gl !== gl) { this.gl = gl; this.buffers = {place: gl.createBuffer(), look: gl.createBuffer(), order: gl.createBuffer(), sizes: {}}; }
+    if (!this.buffers || this.gl !== gl) { this.gl = gl; this.buffers = {place: gl.createBuffer(), look: gl.createBuffer(), order: gl.createBuffer()}; }
     this.dirty = {place: true, look: true, order: true};
     const vao = gl.createVertexArray(), at = name => gl.getAttribLocation(program, name), uniform = name => gl.getUniformLocation(program, name);
     gl.bindVertexArray(vao);
@@ -133,8 +133,7 @@ IOC.MapPoints = class {
 
   upload(gl) {
     const b = this.buffers, send = (kind, name, data, usage) => {
-      gl.bindBuffer(kind, b[name]);
-      if (b.sizes[name] === data.byteLength) gl.bufferSubData(kind, 0, data); else { gl.bufferData(kind, data, usage); b.sizes[name] = data.byteLength; }
+      gl.bindBuffer(kind, b[name]); gl.bufferData(kind, data, usage); // all of it anew: a part would wait for the picture that still reads it
     };
     if (this.dirty.place) send(gl.ARRAY_BUFFER, 'place', this.place, gl.DYNAMIC_DRAW);
     if (this.dirty.look) send(gl.ARRAY_BUFFER, 'look', this.look, gl.DYNAMIC_DRAW);
