@@ -1,6 +1,6 @@
 """What a person does to an alarm: acknowledge, comment, assign, put aside with a reason and an end, take back, reset.
 
-Whoever acts has looked at a version of the alarm; where somebody else was faster nothing is done, and what they did is said.
+Whoever acts has looked at a version of the alarm; where somebody was faster nothing is done, and what they did is said.
 """
 
 from __future__ import annotations
@@ -186,20 +186,23 @@ async def act(*given: Any) -> Any:
         return (no_update,) * 5
     if wanted == "signal-alarms":
         return await _news(int(id_), was, by or "", note or "")
-    if viewer.role != "operator":
-        return (no_update,) * 5
     deed = Deed(wanted, (by or "").strip()[:80], (note or "").strip()[:500], timedelta(hours=LENGTHS.get(length, 4)),
                 bool(normal), str(person or ""), was["version"] if wanted != "comment-do" else None)  # fmt: skip
     if problem := lacking(deed):
         return _said(problem), *(no_update,) * 4
+    return (no_update,) * 5 if viewer.role != "operator" else await _acted(int(id_), deed, was["version"])
+
+
+async def _acted(id_: int, deed: Deed, version: int) -> Any:
     try:
-        done = await current().read(do, int(id_), deed)
+        done = await current().read(do, id_, deed)
     except alarms.MovedError:
-        others = await story.since(int(id_), was["version"])
-        return await _shown(int(id_), _said(word("act.moved"), others), deed.by, deed.note)
+        others = await story.since(id_, version)
+        return await _shown(id_, _said(word("act.moved"), others), deed.by, deed.note)
     except IocError as error:
         return _said(str(error)), *(no_update,) * 4
-    return await _shown(int(id_), [] if done else _said(word(f"act.late_{wanted.partition('-')[0]}")), deed.by, "")
+    late = word(f"act.late_{deed.what.partition('-')[0]}")
+    return await _shown(id_, [] if done else _said(late), deed.by, "")
 
 
 def lacking(deed: Deed) -> str:
@@ -222,7 +225,7 @@ async def _news(id_: int, was: dict[str, Any], by: str, note: str) -> Any:
     row = await current().read(screens.alarm, id_)
     if row is None or row["row_version"] == was["version"]:
         return (no_update,) * 5
-    others = await story.since(id_, was["version"])
+    others = await story.since(id_, was["version"], but=by.strip())
     return await _shown(
         id_, [html.Span(others, className="told new")], by, note, None if seen(row)["forms"] != was["forms"] else row
     )
@@ -244,19 +247,18 @@ async def longest_h() -> float:
 def do(conn: Connection, id_: int, deed: Deed) -> bool:
     """One of the buttons, in the store; False where there was nothing to do any more. Raises MovedError, IocError."""
     by, note, version = deed.by, deed.note, deed.version
-    if deed.what == "ack-do":
-        return alarms.acknowledge(conn, id_, by, note, version=version)
-    if deed.what == "comment-do":
-        return alarms.comment(conn, id_, by, note)
-    if deed.what == "reset-do":
-        return alarms.reset(conn, id_, by, note, version=version)
-    if deed.what == "assign-do":
-        return alarms.assign(conn, id_, deed.person, by, note, version=version)
-    if deed.what == "shelve-do":
-        return alarms.shelve(conn, id_, by, note, deed.length, until_normal=deed.until_normal, version=version)
-    if deed.what == "out-do":
-        return alarms.take_out_of_service(conn, id_, by, note, deed.length, version=version)
-    return take_back(conn, id_, by, note, version)
+    done: bool = {
+        "ack-do": lambda: alarms.acknowledge(conn, id_, by, note, version=version),
+        "comment-do": lambda: alarms.comment(conn, id_, by, note),
+        "reset-do": lambda: alarms.reset(conn, id_, by, note, version=version),
+        "assign-do": lambda: alarms.assign(conn, id_, deed.person, by, note, version=version),
+        "shelve-do": lambda: alarms.shelve(
+            conn, id_, by, note, deed.length, until_normal=deed.until_normal, version=version
+        ),
+        "out-do": lambda: alarms.take_out_of_service(conn, id_, by, note, deed.length, version=version),
+        "back-do": lambda: take_back(conn, id_, by, note, version),
+    }[deed.what]()
+    return done
 
 
 def take_back(conn: Connection, id_: int, by: str, note: str = "", version: int | None = None) -> bool:

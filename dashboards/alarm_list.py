@@ -1,4 +1,4 @@
-"""An address's words -> which alarms -> their rows, now or as they were at a past moment; ten thousand of them or none."""
+"""An address's words -> which alarms -> their rows, now or as they were at a past moment; none or ten thousand."""
 
 from __future__ import annotations
 
@@ -65,13 +65,12 @@ def asked(query: Mapping[str, str]) -> Asked:
     """What an address asks for; what makes no sense is as if it were not there."""
     which, sort, page = (query.get(k, "") for k in ("state", "sort", "page"))
     priorities = tuple(int(p) for p in dict.fromkeys(query.get("priority", "").split(",")) if p in {"1", "2", "3", "4"})
+    domain, area, rule, said = (query.get(k, "")[:80] for k in ("domain", "area", "rule", "text"))
     return Asked(
-        which if which in STATES else "open",
-        priorities,
-        *(query.get(k, "")[:80] for k in ("domain", "area", "rule", "text")),
-        sort if sort in SORTS else "worst",
-        int(page) - 1 if page.isascii() and page.isdigit() and 0 < int(page[:6]) else 0,
-    )
+        which=which if which in STATES else "open", priorities=priorities, domain=domain, area=area, rule=rule,
+        text=said, sort=sort if sort in SORTS else "worst",
+        page=max(0, int(page[:5]) - 1) if page.isascii() and page.isdigit() else 0,
+    )  # fmt: skip
 
 
 def address(wanted: Asked) -> str:

@@ -43,7 +43,7 @@ def cards(
 
 def _cell(column: Column, cell: Any) -> Component:
     label: Any = {"data-label": column.label}
-    nothing = "nothing" if cell is None or cell == "" or cell == [] else ""
+    nothing = "nothing" if cell is None or cell in ("", []) else ""
     return html.Td(
         cell, className=" ".join(filter(None, [f"c-{column.look}" if column.look else "", nothing])) or None, **label
     )

@@ -175,7 +175,7 @@ def _bad(said: str) -> Component:
 
 
 def shown(found: Row, id_: int) -> Component:
-    """The whole answer: in a sentence, as charts, what other settings would make of it, and when it would have fired."""
+    """The whole answer: a sentence, charts, what other settings would make of it, when it would have fired."""
     said = {"hours": word("test.hours"), "alarms": word("test.alarms"), "clock": word("test.clock")}
     chart = dcc.Graph(figure=backtest.result(found, said), config=GRAPH, style={"height": "24rem"}, id="test-chart")
     part = (

@@ -1,4 +1,4 @@
-"""The time line of one alarm: every step with who, when and why, who was told how and with what answer, what comes next."""
+"""The time line of one alarm: each step with who, when and why, who was told how and with what answer, what is next."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dashboards import parts, people, viewer
 from dashboards.context import current
 from dashboards.parts import text, word
 from ioc.config.types import parse_duration
-from ioc.store import alarms, screens
+from ioc.store import alarms
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     Row = dict[str, Any]
 
-MAIL = {"sent": ("ok", "✓"), "ready": ("none", "…"), "leased": ("none", "…"), "maybe_sent": ("warn", "!"),
+MAIL = {"sent": ("ok", ""), "ready": ("none", "…"), "leased": ("none", "…"), "maybe_sent": ("warn", "!"),
         "failed": ("crit", "!!"), "superseded": ("none", "×")}  # fmt: skip
 _FEW = 6  # people told of one step who are listed without asking
 _SIGNS = {
@@ -72,7 +72,7 @@ def _line(line: Row, row: Row, known: dict[str, str]) -> Component:
     head = [html.I(_SIGNS.get(kind, "•"), **parts.aria(hidden="true")), html.B(parts.code("change", kind)),
             html.Span(value, className="num"), html.Span(by and word("story.by", name=by), className="by"),
             html.Time(parts.when(line["at"], seconds=True))]  # fmt: skip
-    body = [html.P(_what(line, known), className="said")] if _what(line, known) else []
+    body: list[Any] = [html.P(_what(line, known), className="said")] if _what(line, known) else []
     body += [html.Q(line["note"])] if line["note"] and kind != "closed" else []
     body += (
         [html.P(word("story.data", at=parts.when(line["event_time"], seconds=True)), className="quiet")]
@@ -173,10 +173,10 @@ def _next(at: datetime | None, said: str) -> Component:
     return html.Li(html.Div([part for part in head if part is not None], className="step"), className="coming")
 
 
-async def since(id_: int, version: int) -> str:
-    """What others did to the alarm since it was looked at, in one sentence; '' where nothing."""
+async def since(id_: int, version: int, but: str | None = None) -> str:
+    """What was done to the alarm since it was looked at, by others than `but`, in one sentence; '' where nothing."""
     lines = await current().read(alarms.time_line, id_)
-    fresh = [line for line in lines if line["seq"] > version]
+    fresh = [line for line in lines if line["seq"] > version and line["actor"] != but]
     return "; ".join(
         " ".join(
             filter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dash import html
@@ -40,11 +41,11 @@ def days(start: datetime, zone: ZoneInfo, count: int = 7) -> list[tuple[datetime
     """Local days from the one of `start` on, as moments: 23 or 25 hours long where the clock is changed."""
     first = start.astimezone(zone).date()
     edges = [datetime.combine(first + timedelta(days=n), time(), zone).astimezone(UTC) for n in range(count + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def pieces(rows: Sequence[Row], day: tuple[datetime, datetime], since: datetime, zone: ZoneInfo) -> list[Piece]:
-    """One day of a post, in order of time, one above the other where several hold it. since: before it nothing is known."""
+    """One day of a post, in order of time, several where several hold it. since: before it nothing is known."""
     begin, end = day
     length = (end - begin).total_seconds()
 

@@ -1,4 +1,4 @@
-"""What a rule did, or would have done -> charts: day by day, and at which hour of the day. Counts are written on the bars."""
+"""What a rule did, or would have done -> charts by day and by hour of the day. Counts are written on the bars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One alarm: what, where, how bad, what to do, its chart and place, its time line; now, or as it was at a past moment."""
+"""One alarm: what, where, how bad, what to do, its chart, place and time line; now, or as of a past moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alarms: what is open, or over, or was so at a past moment; many of them are found, looked through and acknowledged."""
+"""Alarms: what is open, or over, or was so at a past moment; many are found, looked through, acknowledged."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _named(name: str, child: Component) -> Component:
 
 
 def _menu(id_: str, name: str, options: list[dict[str, str]], value: str) -> Component:
-    menu = dcc.Dropdown(options, value or None, id=id_, placeholder=word(name), searchable=len(options) > 8)  # type: ignore[arg-type]
+    menu = dcc.Dropdown(options, value or None, id=id_, placeholder=word(name), searchable=len(options) > 8)
     return html.Div(menu, className="picker", **aria(label=word(name)))
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from dash import Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
 
 from dashboards import listing, mail, parts, people
 from dashboards.context import current
 from dashboards.listing import Column, two
 from dashboards.parts import number, word
 from dashboards.story import MAIL
+from dashboards.viewer import CURRENT
 from ioc.store import alarms, screens
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 PATHS, NAME, ORDER = ["/mailbox", "/mailbox/<mail_id>"], "mailbox", 40
 SIZE = 50
+_LAST = UUID(int=2**128 - 1)
 STATES = {
     "": None,
     "ready": ["ready", "leased"],
@@ -41,126 +44,69 @@ async def layout(mail_id: str = "", **query: str) -> Any:
 
 
 async def _page(query: Mapping[str, str]) -> Component:
-    state, channel, contact, alarm = (query.get(k, "") for k in ("state", "channel", "contact", "alarm"))
-    state = state if state in STATES else ""
+    wanted = _wanted(*(query.get(k, "") for k in ("state", "channel", "contact", "alarm")))
     known, counts = await people.names(), await current().read(alarms.delivery_counts)
     ways = sorted({row["channel"] for row in counts} | {"mail", *current().folder.city.channels})
-    wanted = _wanted(state, channel, contact, alarm if alarm.isascii() and alarm.isdigit() and len(alarm) < 18 else "")
-    names: Any = [{"label": name, "value": key} for key, name in known.items()]
+    states = [(s, f"mail.{s or 'all'}") for s in STATES]
     return html.Div(
         [
-            html.Div(
-                parts.choice("mail-state", [(s, f"mail.{s or 'all'}") for s in STATES], state, word("col.state")),
-                className="tools",
-            ),
-            html.Div(
-                [
-                    html.Div(
-                        dcc.Dropdown(
-                            [{"label": people.channel(k), "value": k} for k in ways],
-                            channel or None,
-                            id="mail-channel",  # type: ignore[arg-type]
-                            placeholder=word("col.channel"),
-                            searchable=False,
-                        ),
-                        className="picker",
-                        **parts.aria(label=word("col.channel")),
-                    ),
-                    html.Div(
-                        dcc.Dropdown(
-                            names, contact or None, id="mail-contact", placeholder=word("col.to"), searchable=True
-                        ),
-                        className="picker",
-                        **parts.aria(label=word("col.to")),
-                    ),
-                    dcc.Input(
-                        id="mail-alarm",
-                        value=wanted["alarm"],
-                        placeholder=word("mail.alarm"),
-                        debounce=0.4,
-                        maxLength=18,
-                        inputMode="numeric",
-                        className="search",
-                    ),
-                ],
-                className="tools menus",
-            ),
+            html.Div(parts.choice("mail-state", states, wanted["state"], word("col.state")), className="tools"),
+            html.Div([
+                _menu("channel", word("col.channel"), {k: people.channel(k) for k in ways}, wanted),
+                _menu("contact", word("col.to"), known, wanted),
+                dcc.Input(id="mail-alarm", value=wanted["alarm"], placeholder=word("mail.alarm"), debounce=0.4,
+                          maxLength=18, inputMode="numeric", className="search"),
+            ], className="tools menus"),
             dcc.Store(id="mail-before", data=[]),
             html.Div(await _listed(wanted, []), id="mail-table"),
-            html.Nav(
-                [
-                    html.Button(word("list.back"), id="mail-newer", className="plain"),
-                    html.Button(word("list.on"), id="mail-older", className="plain"),
-                ],
-                className="pager",
-                **parts.aria(label=word("list.pages")),
-            ),
         ],
         className="stack",
-    )
+    )  # fmt: skip
 
 
-def _wanted(state: str, channel: str | None, contact: str | None, alarm: str | None) -> Row:
-    return {
-        "state": state,
-        "channel": channel or "",
-        "contact": contact or "",
-        "alarm": (alarm or "").strip().lstrip("#"),
-    }
+def _menu(key: str, name: str, options: Mapping[str, str], wanted: Row) -> Component:
+    choices: Any = [{"label": said, "value": value} for value, said in options.items()]
+    menu = dcc.Dropdown(choices, wanted[key] or None, id=f"mail-{key}", placeholder=name, searchable=len(choices) > 8)
+    return html.Div(menu, className="picker", **parts.aria(label=name))
+
+
+def _wanted(state: str | None, channel: str | None, contact: str | None, alarm: str | None) -> Row:
+    number_ = (alarm or "").strip().lstrip("#")
+    return {"state": state if state in STATES else "", "channel": (channel or "")[:80], "contact": (contact or "")[:80],
+            "alarm": number_ if number_.isascii() and number_.isdigit() and len(number_) < 18 else ""}  # fmt: skip
 
 
 @callback(
-    Output("mail-table", "children"),
-    Output("mail-before", "data"),
-    Input("mail-state", "value"),
-    Input("mail-channel", "value"),
-    Input("mail-contact", "value"),
-    Input("mail-alarm", "value"),
-    Input("mail-newer", "n_clicks"),
-    Input("mail-older", "n_clicks"),
-    Input("signal-slow", "data"),
-    State("mail-before", "data"),
+    Output("mail-table", "children"), Output("mail-before", "data"),
+    *(Input(f"mail-{k}", "value") for k in ("state", "channel", "contact", "alarm")),
+    Input({"turn": "mail", "to": ALL}, "n_clicks"), Input("signal-slow", "data"), State("mail-before", "data"),
     prevent_initial_call=True,
-)
+)  # fmt: skip
 async def listed(
-    state: str,
-    channel: str | None,
-    contact: str | None,
-    alarm: str | None,
-    _: Any,
-    __: Any,
-    ___: Any,
-    before: list[Any],
+    state: str, channel: str | None, contact: str | None, alarm: str | None, _: Any, __: Any, before: list[Any]
 ) -> Any:
     """before: where each page that was turned began, the last one the page that is shown."""
     wanted, turned = _wanted(state, channel, contact, alarm), ctx.triggered_id
-    if turned == "mail-newer":
-        before = before[:-1]
-    elif turned == "mail-older":
-        last = await _last(wanted, before)
-        before = [*before, last] if last else before
+    if isinstance(turned, dict):
+        if not ctx.triggered[0]["value"]:
+            return no_update, no_update
+        last = await _last(wanted, before) if turned["to"] == "older" else None
+        before = [*before, last] if last else before[:-1] if turned["to"] == "newer" else before
     elif turned != "signal-slow":
         before = []
     elif before:
-        return no_update, no_update  # a page of the past does not move
+        return no_update, no_update  # a page further back does not move
     return await parts.shown(lambda: _listed(wanted, before)), before
 
 
 async def _rows(wanted: Row, before: list[Any]) -> list[Row]:
-    """One more than is shown, where there is one."""
-    start = (datetime.fromisoformat(before[-1][0]), UUID(before[-1][1])) if before else None
-    alarm = wanted["alarm"]
-    if alarm and not (alarm.isascii() and alarm.isdigit() and len(alarm) < 18):
-        return []
+    """One more than is shown, where there is one; of a past moment what was written by then."""
+    at = CURRENT.get().at
+    start = (datetime.fromisoformat(before[-1][0]), UUID(before[-1][1])) if before else (at, _LAST) if at else None
     return await current().read(
-        alarms.deliveries,
-        alarm=int(alarm) if alarm else None,
-        contact=wanted["contact"] or None,
-        states=STATES[wanted["state"]],
-        channel=wanted["channel"] or None,
-        before=start,
-        limit=SIZE + 1,
-    )
+        alarms.deliveries, alarm=int(wanted["alarm"]) if wanted["alarm"] else None, contact=wanted["contact"] or None,
+        states=STATES[wanted["state"]], channel=wanted["channel"] or None, before=start, limit=SIZE + 1,
+    )  # fmt: skip
 
 
 async def _last(wanted: Row, before: list[Any]) -> list[str] | None:
@@ -169,8 +115,9 @@ async def _last(wanted: Row, before: list[Any]) -> list[str] | None:
 
 
 async def _listed(wanted: Row, before: list[Any]) -> Component:
-    rows, counts = await _rows(wanted, before), await current().shared("delivery-counts", 4.0, alarms.delivery_counts)
-    waits = await current().read(alarms.waiting, 500) if not before and not wanted["state"] else []
+    rows, counts = await _rows(wanted, before), await current().shared("deliveries", 4.0, alarms.delivery_counts)
+    past = CURRENT.get().at is not None
+    waits = [] if before or wanted["state"] or past else await current().read(alarms.waiting, 500)
     sums: dict[str, int] = {}
     for row in counts:
         if wanted["channel"] in ("", row["channel"]):
@@ -178,15 +125,27 @@ async def _listed(wanted: Row, before: list[Any]) -> Component:
     said = " · ".join(f"{word('mail.' + k)} {number(v)}" for k, v in sorted(sums.items()))
     said += f" · {word('mail.owed', n=number(len(waits)))}" if waits else ""
     keys = ("state", "subject", "to", "made", "sent", "attempts", "reply")
-    table = listing.cards([Column(word(f"col.{k}"), None, k) for k in keys], [_row(row) for row in rows[:SIZE]],
-                          name=word("page.mailbox"), empty=word("mail.none"))  # fmt: skip
-    shown = word(
-        "list.range",
-        first=number(len(before) * SIZE + 1 if rows else 0),
-        last=number(len(before) * SIZE + min(len(rows), SIZE)),
-        total=number(len(before) * SIZE + min(len(rows), SIZE)) + ("+" if len(rows) > SIZE else ""),
+    columns = [Column(word(f"col.{k}"), None, k) for k in keys]
+    table = listing.cards(columns, [_row(r) for r in rows[:SIZE]], name=word("page.mailbox"), empty=word("mail.none"))
+    where: Any = {"data-address": urlencode({k: v for k, v in wanted.items() if v})}
+    lead = html.P(word("mail.past") if past else said, className="lead")
+    return html.Div([lead, table, _pager(len(before), rows)], className="stack", **where)
+
+
+def _pager(page: int, rows: list[Row]) -> Component:
+    end = page * SIZE + min(len(rows), SIZE)
+    shown = word("list.range", first=number(page * SIZE + 1 if rows else 0), last=number(end),
+                 total=number(end) + ("+" if len(rows) > SIZE else ""))  # fmt: skip
+    newer = html.Button(word("list.back"), id={"turn": "mail", "to": "newer"}, className="plain", disabled=page == 0)
+    older = html.Button(
+        word("list.on"), id={"turn": "mail", "to": "older"}, className="plain", disabled=len(rows) <= SIZE
     )
-    return html.Div([html.P(said, className="lead"), table, html.P(shown, className="quiet num")], className="stack")
+    return html.Nav(
+        [newer, html.Span(shown, className="num"), older],
+        className="pager",
+        hidden=page == 0 and len(rows) <= SIZE,
+        **parts.aria(label=word("list.pages")),
+    )
 
 
 def _row(row: Row) -> list[Any]:

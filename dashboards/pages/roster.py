@@ -98,7 +98,7 @@ def _post(key: str, rows: list[Row], found: Known, off: dict[Any, str]) -> Compo
             word("roster.next"),
             [*_people(coming).children, f" · {parts.when(after)}"] if coming else word("roster.nobody"),
         ),
-        (word("roster.gaps"), _gaps(empty) if empty else parts.sign("ok", "✓", word("roster.covered"))),
+        (word("roster.gaps"), _gaps(empty) if empty else parts.sign("ok", "", word("roster.covered"))),
     ]
     return parts.panel(text(found.names[key], key), parts.facts(pairs), week.table(rows, found.at, zone, lang, off))
 

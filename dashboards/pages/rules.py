@@ -1,4 +1,4 @@
-"""Rules: what is watched and how each rule fares; one of them as written, how often it was raised, and its back-test."""
+"""Rules: what is watched and how each fares; one of them as written, how often it was raised, its back-test."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def health(row: Row, today: date) -> list[Component]:
         if row["review_by"] and row["review_by"] < str(today)
         else []
     )
-    return found or [parts.sign("ok", "✓", word("rule.well"))]
+    return found or [parts.sign("ok", "", word("rule.well"))]
 
 
 def _row(row: Row, signs: list[Component]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Shelf: everything that is put aside, since when, until when, by whom and why, and the way back; windows of maintenance."""
+"""Shelf: all that is put aside, since when, until when, by whom and why, and the way back; maintenance."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ async def refresh(*_: Any) -> Any:
 
 async def _listed() -> Any:
     at = CURRENT.get().at
+    windows: list[Row] = []
     if at is not None:
-        rows, since, windows = (*await current().read_past(_then, at), [])
+        rows, since = await current().read_past(_then, at)
     else:
         rows, since, windows = await current().read(_now)
     aside = listing.cards(
@@ -163,16 +164,11 @@ async def back(_: Any, __: Any, by: str | None) -> Any:
 def _plan() -> Component:
     """What is worked on, from when, how long and why: its alarms are out of service meanwhile."""
     folder = current().folder
-    menus = {
+    menus: dict[str, Any] = {
         "areas": alarm_list.areas(), "feeds": [{"label": text(f.name, k), "value": k} for k, f in folder.feeds.items()],
         "domains": alarm_list.domains(),
     }  # fmt: skip
-    fields = [
-        html.Div([html.Label(word(f"scope.{k}"), htmlFor=f"window-{k}"),
-                  html.Div(dcc.Dropdown(options, [], id=f"window-{k}", multi=True, placeholder="–"), className="picker",  # type: ignore[arg-type]
-                           **aria(label=word(f"scope.{k}")))], className="field")
-        for k, options in menus.items()
-    ]  # fmt: skip
+    fields = [_menu(k, options) for k, options in menus.items()]
     fields += [_input(k, word(f"scope.{k}"), word("window.pattern")) for k in ("sensors", "rules")]
     now = parts.now().astimezone(current().zone)
     fields += [
@@ -183,6 +179,13 @@ def _plan() -> Component:
     return html.Div([html.Div(fields, className="fields"),
                      html.Div([html.Button(word("window.do"), id="window-do", className="primary"),
                                html.Span(id="window-said", role="status")], className="tools")])  # fmt: skip
+
+
+def _menu(key: str, options: Any) -> Component:
+    said = word(f"scope.{key}")
+    menu = dcc.Dropdown(options, [], id=f"window-{key}", multi=True, placeholder="–")
+    named = html.Div(menu, className="picker", **aria(label=said))
+    return html.Div([html.Label(said, htmlFor=f"window-{key}"), named], className="field")
 
 
 def _input(key: str, label: str, hint: str, value: str = "", *, kept: bool = False) -> Component:
