@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.reader import clean, short
 from ioc.config.types import parse_duration, say
-from ioc.language import local_clock, local_date, local_time, number
+from ioc.language import local_clock, local_date, local_time, number, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,7 +203,7 @@ def _trend(row: Row, reader: Reader, trend: tuple[float | None, int]) -> str:
     rate = number(abs(slope), row["decimals"], reader.language)
     if not rate.strip("0.,"):
         return reader.words["text.steady"]
-    rate = f"{rate} {clean(row['unit'])}".strip()
+    rate = quantity(abs(slope), row["decimals"], clean(row["unit"]), reader.language)
     return reader.words["text.rising" if slope > 0 else "text.falling"].format(rate=rate)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from alerts import png
-from ioc.language import local_clock, local_date, number
+from ioc.language import local_clock, local_date, number, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,6 @@ def _ticks(start: float, stop: float, zone: ZoneInfo) -> list[tuple[float, str]]
 
 
 def _lines(axes: Axes, data: dict[str, Any]) -> None:
-    unit = f" {data['unit']}" if data["unit"] else ""
     _shade(axes, data)
     if data["last_week"]:
         _curve(axes, data["last_week"], data["gap"], color=LAST_WEEK, linewidth=1.1, label=data["last_week_label"])
@@ -85,7 +84,7 @@ def _lines(axes: Axes, data: dict[str, Any]) -> None:
         (data["clear"], data["clear_label"], CLEAR, ":"),
     ):
         if level is not None:
-            text = f"{label} {number(level, data['decimals'], data['language'])}{unit}"
+            text = f"{label} {quantity(level, data['decimals'], data['unit'], data['language'])}"
             axes.axhline(level, color=colour, linestyle=style, linewidth=1.4, label=text)
     if data["points"]:
         at, value = data["points"][-1][:2]

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ioc.config.types import say
-from ioc.language import age, number, words
+from ioc.language import age, quantity, words
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -35,8 +35,7 @@ class Reader(NamedTuple):
         word = (row.get("states") or {}).get(f"{value:g}") if value is not None else None
         if word:
             return clean(say(word, self.language), 60)
-        text = number(value, row["decimals"] + more, self.language)
-        return f"{text} {clean(row['unit'])}".strip()
+        return quantity(value, row["decimals"] + more, clean(row["unit"]), self.language)
 
     def limit(self, row: Row) -> str:
         """As exactly as the rule says it: 1.5 stays 1.5, though the metric is shown without decimals."""

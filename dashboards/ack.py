@@ -23,7 +23,7 @@ from dashboards.limit import Limit
 from dashboards.wall import TEMPLATES
 from ioc.config.types import parse_duration, say
 from ioc.errors import StoreError
-from ioc.language import known, local_time, number, words
+from ioc.language import known, local_time, quantity, words
 from ioc.signing import LinkError, LinkExpiredError, Links
 from ioc.store import links as store
 from ioc.store import mail_facts
@@ -143,7 +143,7 @@ def _card(row: Row, standing: str, language: str, zone: ZoneInfo) -> Row:
 
 
 def _value(row: Row, language: str) -> str:
-    """ "Water level 1.62 m (limit 1.50 m)", or the word for a state."""
+    """As "Water level 1.62 m (limit 1.50 m)", or the word for a state."""
     value = row["latest_value"] if row["latest_value"] is not None else row["value"]
     if row["series_id"] is None or value is None:
         return ""
@@ -151,10 +151,10 @@ def _value(row: Row, language: str) -> str:
     state = (row.get("states") or {}).get(f"{value:g}")
     if state:
         return f"{name}: {say(state, language) if isinstance(state, dict) else state}"
-    shown = f"{name} {number(value, row['decimals'], language)} {row['unit']}".strip()
+    shown = f"{name} {quantity(value, row['decimals'], row['unit'], language)}"
     if row["threshold"] is None:
         return shown
-    limit = f"{number(row['threshold'], row['decimals'], language)} {row['unit']}".strip()
+    limit = quantity(row["threshold"], row["decimals"], row["unit"], language)
     return f"{shown} ({words('dashboards', language)['link.limit'].format(limit=limit)})"
 
 

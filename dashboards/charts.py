@@ -60,7 +60,7 @@ async def between(series: Sequence[int], start: datetime, stop: datetime, show: 
         lines.Shade(text(a["rule"]), a["start"], a["stop"], a["priority"], unit[a["series_id"]]) for a in found.alarms
     ]
     said = lines.Said(nothing=word("chart.none"), before=word("chart.before"), ahead=word("chart.forecast"),
-                      comma=viewer.language() in {"vi", "lo"})  # fmt: skip
+                      language=viewer.language())  # fmt: skip
     span = lines.Span(start=start, stop=stop, now=at, zone=current().zone)
     return lines.figure(drawn, found.levels, shades, span, said)
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from dash import Input, Output, callback, ctx, dcc, html, no_update
 
-from dashboards import charts, parts
+from dashboards import charts, graphs, parts
 from dashboards.context import current
 from dashboards.parts import aria, text, word
 from ioc.store import screens
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from dash.development.base_component import Component
 
-CONFIG: Any = {
-    "displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"],
+_TOOLS: dict[str, Any] = {
+    "modeBarButtonsToRemove": ["select2d", "lasso2d"],
     "toImageButtonOptions": {"format": "png", "scale": 2, "filename": "ioc"},
-}  # fmt: skip
+}
 FORMATS = ("csv", "parquet", "geoparquet", "geojson")
 _USUAL = "24h"
 _SHOWN = ["levels", "alarms"]
@@ -71,11 +71,12 @@ async def component(wanted: Asked, options: Sequence[tuple[int, str]], *, search
             html.Div(html.Div(picker, **aria(label=word("sensor.series"))), className="picker"),
             html.Div([
                 parts.choice("lines-span", spans, wanted.span, word("sensor.range")),
-                dcc.Checklist(shows, wanted.show, id="lines-show", inline=True, className="choice"),
+                html.Div(dcc.Checklist(shows, wanted.show, id="lines-show", inline=True, className="choice"),
+                         role="group", **aria(label=word("explore.shown"))),
             ], className="tools"),
             dcc.Store(id="lines-window", data=_store(wanted.span, wanted.window)),
             dcc.Graph(id="lines-graph", figure=await charts.between(chosen, start, stop, wanted.show),
-                      config=CONFIG,
+                      config=graphs.config(**_TOOLS),
                       className="lines", style={"height": "min(62vh, 46rem)", "minHeight": "20rem"}),
             html.Div(_links(chosen, wanted.span, wanted.show, wanted.window, first),
                      id="lines-links", className="tools"),

@@ -37,6 +37,11 @@ def number(value: float | None, decimals: int = 0, unit: str = "") -> dict[str, 
     return {"n": value, "d": decimals, **({"unit": unit} if unit else {})}
 
 
+def unit(name: str) -> dict[str, Any]:
+    """A unit alone, as the reader's language writes it."""
+    return {"unit": name}
+
+
 def age(micros: int) -> dict[str, Any]:
     """How long ago, counting on."""
     return {"age": micros // 1000}

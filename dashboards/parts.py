@@ -42,8 +42,7 @@ def text(names: dict[str, str] | None, otherwise: str = "–") -> str:
 
 
 def number(value: float | None, decimals: int = 0, unit: str = "") -> str:
-    said = language.number(value, decimals, viewer.language())
-    return f"{said} {unit}" if unit and value is not None else said
+    return language.quantity(value, decimals, unit, viewer.language())
 
 
 def reading(row: dict[str, Any], value: str = "value") -> str:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader
 from dashboards import viewer
 from ioc import __version__
 from ioc.config.types import say
-from ioc.language import LANGUAGES, words
+from ioc.language import LANGUAGES, marks, units, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,8 @@ def page_facts(folder: CityFolder, **more: Any) -> str:
     """What our scripts must know, as JSON that is safe inside a script element."""
     language = viewer.language()
     said = {**words("ioc", language), **words("dashboards", language)}
-    facts = {"language": language, "words": said, "build": build(folder), **city_facts(folder), **more}
+    facts = {"language": language, "words": said, "marks": marks(language), "units": units(language),
+             "build": build(folder), **city_facts(folder), **more}  # fmt: skip
     return (
         orjson.dumps(facts).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     )

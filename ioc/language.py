@@ -1,5 +1,6 @@
 """Says numbers, times, ages and fixed phrases the way readers of English, Vietnamese and Lao write them.
 
+What a locale knows (marks in numbers, how a unit is written) is Babel's, asked once a language and then kept.
 Phrases are gettext catalogues beside the package that speaks them: `<package>/words/en.pot` holds every key (msgctxt)
 with its English (msgid), `<language>.po` what translators made of it. What a language lacks is said in English.
 """
@@ -9,16 +10,24 @@ from __future__ import annotations
 import math
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from babel import Locale
 from babel.messages.pofile import read_po
+from babel.units import format_compound_unit, format_unit
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
 LANGUAGES = {"en": "English", "vi": "Tiếng Việt", "lo": "ລາວ"}
-_COMMA = {"vi", "lo"}  # 1.234,5; everybody else here writes 1,234.5
-_SWAP = str.maketrans(",.", ".,")
+# Units that people write in their own language; the rest (µg/m³, kWh, hPa) are written alike everywhere.
+_OWN = {
+    "m": "length-meter", "cm": "length-centimeter", "mm": "length-millimeter", "km": "length-kilometer",
+    "m³": "volume-cubic-meter", "ha": "area-hectare", "s": "duration-second", "min": "duration-minute",
+    "h": "duration-hour", "km/h": "speed-kilometer-per-hour", "m/s": "speed-meter-per-second",
+}  # fmt: skip
+_OWN_PER_HOUR = {"mm/h": "length-millimeter", "m³/h": "volume-cubic-meter"}
+_CLOSE = {"%": "{}%", "°C": "{}°C", "°": "{}°"}  # no space before these
 _UNITS = ((86400 * 2, 86400, "days"), (3600 * 2, 3600, "hours"), (120, 60, "minutes"), (0, 1, "seconds"))
 _HUGE = 1e15
 MINUS = "\N{MINUS SIGN}"
@@ -48,9 +57,29 @@ def _read(package: str, lang: str) -> dict[str, str]:
     if not file.is_file():
         return {}
     with file.open("rb") as catalogue:
-        entries = [entry for entry in read_po(catalogue) if entry.context and not entry.fuzzy]
+        entries = [entry for entry in read_po(catalogue) if not entry.fuzzy]
     said = ((e.context, str(e.id if known(lang) == "en" else e.string)) for e in entries)
-    return {key: text for key, text in said if text}
+    return {key: text for key, text in said if key and text}
+
+
+class Marks(NamedTuple):
+    """What stands between whole and decimals, and between thousands."""
+
+    decimal: str
+    group: str
+
+
+@cache
+def marks(lang: str) -> Marks:
+    """1234.5 is 1,234.5 in English and 1.234,5 in Vietnamese and Lao."""
+    found = Locale.parse(known(lang)).number_symbols["latn"]
+    return Marks(found["decimal"], found["group"])
+
+
+@cache
+def _swap(lang: str) -> dict[int, str]:
+    decimal, group = marks(lang)
+    return str.maketrans({".": decimal, ",": group})
 
 
 def number(value: float | None, decimals: int, lang: str) -> str:
@@ -59,14 +88,44 @@ def number(value: float | None, decimals: int, lang: str) -> str:
         return NOTHING
     if abs(value) >= _HUGE:  # three hundred digits say nothing
         digits, power = f"{abs(value):.2e}".split("e+")
-        return (
-            (MINUS if value < 0 else "")
-            + (digits.translate(_SWAP) if known(lang) in _COMMA else digits)
-            + f"·10^{power}"
-        )
+        return f"{MINUS if value < 0 else ''}{digits.translate(_swap(lang))}·10^{power}"
     text = f"{abs(value):,.{max(0, decimals)}f}"
     sign = MINUS if value < 0 and text.strip("0,.") else ""  # never "-0.0"
-    return sign + (text.translate(_SWAP) if known(lang) in _COMMA else text)
+    return sign + text.translate(_swap(lang))
+
+
+@cache
+def pattern(unit: str, lang: str) -> str:
+    """A number with its unit, `{}` standing for the number: '{}°C', '{} km/h', in Lao '{} ກມ/ຊມ'."""
+    lang = known(lang)
+    if unit in _CLOSE:
+        return _CLOSE[unit]
+    written = f"{{}} {unit.replace('{', '').replace('}', '')}" if unit else "{}"
+    if lang == "en":  # as on any instrument: s, min, h
+        return written
+    if unit in _OWN:
+        written = str(format_unit("{}", _OWN[unit], "short", locale=lang))
+    elif unit in _OWN_PER_HOUR:
+        hourly = format_compound_unit("{}", _OWN_PER_HOUR[unit], 1, "hour", "short", locale=lang)
+        written = str(hourly or written)
+    return " ".join(written.replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def unit_of(unit: str, lang: str) -> str:
+    """The unit alone, as beside a large figure or at an axis: 'm', in Lao 'ມ'."""
+    return pattern(unit, lang).replace("{}", "").strip()
+
+
+def quantity(value: float | None, decimals: int, unit: str | None, lang: str) -> str:
+    """A number with its unit; the dash alone where there is no number."""
+    said = number(value, decimals, lang)
+    return said if not unit or said == NOTHING else pattern(unit, lang).format(said)
+
+
+def units(lang: str) -> dict[str, str]:
+    """Patterns of the units that are not just the number, a space and the unit, for scripts that write them too."""
+    found = {unit: pattern(unit, lang) for unit in (*_CLOSE, *_OWN, *_OWN_PER_HOUR)}
+    return {unit: text for unit, text in found.items() if text != f"{{}} {unit}"}
 
 
 def age(seconds: float, lang: str) -> str:

@@ -3,8 +3,8 @@
 window.IOC = (() => {
   const element = document.getElementById('ioc-page');
   const facts = element ? JSON.parse(element.textContent) : {words: {}, language: 'en', zone: 'UTC'};
-  const comma = facts.language === 'vi' || facts.language === 'lo';
-  const swap = text => comma ? text.replace(/[.,]/g, c => c === '.' ? ',' : '.') : text;
+  const marks = facts.marks || ['.', ','], units = facts.units || {};
+  const swap = text => text.replace(/[.,]/g, c => marks[c === '.' ? 0 : 1]);
 
   const word = (key, values) => {
     const text = facts.words[key] === undefined ? key : facts.words[key];
@@ -18,10 +18,13 @@ window.IOC = (() => {
   };
   const number = (value, decimals) => {
     if (value === null || value === undefined || !isFinite(value)) return '–';
-    if (Math.abs(value) >= 1e15) return value.toExponential(2).replace('-', '−').replace(/(\d)\.(\d+)e\+?/, (_, a, b) => a + (comma ? ',' : '.') + b + '·10^'); // three hundred digits say nothing
+    if (Math.abs(value) >= 1e15) return value.toExponential(2).replace('-', '−').replace(/(\d)\.(\d+)e\+?/, (_, a, b) => a + marks[0] + b + '·10^'); // three hundred digits say nothing
     const text = Math.abs(value).toLocaleString('en-US', {minimumFractionDigits: decimals, maximumFractionDigits: decimals});
     return (value < 0 && /[1-9]/.test(text) ? '−' : '') + swap(text);
   };
+  // A number with its unit, and the unit alone, as this language writes them (ioc/language.py says the same).
+  const quantity = (value, decimals, unit) => { const said = number(value, decimals); return !unit || said === '–' ? said : (units[unit] || '{} ' + unit).replace('{}', () => said); };
+  const unit = name => units[name] ? units[name].replace('{}', '').trim() : name || '';
   const UNITS = [[172800, 86400, 'days'], [7200, 3600, 'hours'], [120, 60, 'minutes'], [0, 1, 'seconds']];
   const age = seconds => {
     const s = Math.max(0, seconds), unit = UNITS.find(u => s >= u[0]);
@@ -65,12 +68,12 @@ window.IOC = (() => {
   const reading = (value, metric) => {
     if (!metric || value === null || !isFinite(value)) return '–';
     const state = metric.states && metric.states[String(value)];
-    return state !== undefined ? say(state) : number(value, metric.decimals) + (metric.unit ? ' ' + metric.unit : '');
+    return state !== undefined ? say(state) : quantity(value, metric.decimals, metric.unit);
   };
   const LOOK = { // never by colour alone: each state has its own sign; rank: which of two on one spot is meant
     0: {sign: '?', name: 'none', rank: 0}, 1: {sign: '', name: 'ok', rank: 1}, 2: {sign: '!', name: 'warn', rank: 5},
     3: {sign: '!!', name: 'crit', rank: 6}, 4: {sign: '×', name: 'old', rank: 2}, 5: {sign: 'i', name: 'note', rank: 4},
     6: {sign: '≈', name: 'doubt', rank: 3}, event: {sign: '', name: 'event', rank: 0},
   };
-  return {facts, word, say, number, age, clock, date, minute, instant, text, make, reading, LOOK};
+  return {facts, word, say, number, quantity, unit, age, clock, date, minute, instant, text, make, reading, LOOK};
 })();

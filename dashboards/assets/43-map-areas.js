@@ -111,7 +111,7 @@ IOC.MapAreas = class {
     const a = this.at(point), f = a >= 0 ? this.figures[a] : null;
     if (!f) return null;
     const p = IOC.live.points, metric = how === 'mean' ? p.metrics[this.metric()] : null;
-    const said = how === 'mean' ? (f.n ? IOC.say(metric.name) + ' ' + IOC.word('map.mean') + ': ' + f.text + (metric.unit ? ' ' + metric.unit : '') + ' · ' + IOC.word('map.sensors', {n: IOC.number(f.n, 0)}) : IOC.word('state.0')) : f.n ? IOC.word('map.share_said', {k: IOC.number(f.k, 0), n: IOC.number(f.n, 0)}) : IOC.word('map.empty_area');
+    const said = how === 'mean' ? (f.n ? IOC.say(metric.name) + ' ' + IOC.word('map.mean') + ': ' + f.text + (metric.unit ? ' ' + IOC.unit(metric.unit) : '') + ' · ' + IOC.word('map.sensors', {n: IOC.number(f.n, 0)}) : IOC.word('state.0')) : f.n ? IOC.word('map.share_said', {k: IOC.number(f.k, 0), n: IOC.number(f.n, 0)}) : IOC.word('map.empty_area');
     return [IOC.make('b', '', this.city.areas.features[a].properties.name), IOC.make('span', '', said)];
   }
 };

@@ -27,7 +27,7 @@ IOC.MapLegend = class {
   }
 
   scale(what, scale) {
-    const row = IOC.make('div', 'scaled'), name = IOC.make('span', 'label', what + ': ' + IOC.say(scale.metric.name) + (scale.metric.unit ? ' (' + scale.metric.unit + ')' : ''));
+    const row = IOC.make('div', 'scaled'), name = IOC.make('span', 'label', what + ': ' + IOC.say(scale.metric.name) + (scale.metric.unit ? ' (' + IOC.unit(scale.metric.unit) + ')' : ''));
     row.append(name, scale.bar()); return row;
   }
 

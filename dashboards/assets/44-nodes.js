@@ -10,7 +10,8 @@ IOC.nodes = (() => {
     if (typeof child === 'string') return child;
     if ('say' in child) return IOC.say(child.say);
     if ('word' in child) return IOC.word(child.word, Object.fromEntries(Object.entries(child.values || {}).map(([k, v]) => [k, said(v)])));
-    if ('n' in child) return IOC.number(child.n, child.d) + (child.unit && child.n !== null ? ' ' + child.unit : '');
+    if ('n' in child) return IOC.quantity(child.n, child.d, child.unit);
+    if ('unit' in child) return IOC.unit(child.unit);
     if ('age' in child) return IOC.age((IOC.live.now() - child.age) / 1000);
     if ('clock' in child) return IOC.clock(child.clock);
     if ('date' in child) return IOC.date(child.date);
@@ -69,5 +70,8 @@ IOC.nodes = (() => {
     const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
     while (walk.nextNode()) { const text = walk.currentNode; if (text.said && ages(text.said)) { const now = said(text.said); if (text.nodeValue !== now) text.nodeValue = now; } }
   }
-  return {islands, make, patch, within, said, count};
+  // What may be cut off with dots says the whole as its title.
+  const CUT = '.what, .where, .field, .label, .note, .value, .change, .amount, .head > span, .text p, .clock > h2';
+  function whole(root) { for (const el of root.querySelectorAll(CUT)) { const text = el.textContent; if (el.title !== text) el.title = text; } }
+  return {islands, make, patch, within, said, count, whole};
 })();

@@ -69,7 +69,7 @@ IOC.draw = (() => {
       if (level.value < low || level.value > high) continue;
       left = !left; // names of close levels stand at opposite ends
       svg.append(node('line', {x1: box.l, x2: w - box.r, y1: y(level.value), y2: y(level.value), stroke: LEVEL[level.state], 'stroke-width': 1.3 * k, 'stroke-dasharray': '8 5', opacity: 0.9}),
-        node('text', {x: left ? box.l + 8 * k : w - box.r - 8 * k, 'text-anchor': left ? 'start' : 'end', y: y(level.value) + (crowded(level) ? 13 : -5) * k, style: 'fill:' + LEVEL[level.state], class: 'on'}, IOC.say(level.name) + ' ' + IOC.number(level.value, data.decimals) + ' ' + data.unit));
+        node('text', {x: left ? box.l + 8 * k : w - box.r - 8 * k, 'text-anchor': left ? 'start' : 'end', y: y(level.value) + (crowded(level) ? 13 : -5) * k, style: 'fill:' + LEVEL[level.state], class: 'on'}, IOC.say(level.name) + ' ' + IOC.quantity(level.value, data.decimals, data.unit)));
     }
     if (t1 > now) svg.append(node('rect', {x: x(now), y: box.t, width: x(t1) - x(now), height: h - box.t - box.b, class: 'future'}),
       node('line', {x1: x(now), x2: x(now), y1: box.t, y2: h - box.b, class: 'now'}),
@@ -103,7 +103,7 @@ IOC.draw = (() => {
     element.replaceChildren(...lines.map((line, i) => {
       const el = IOC.make('span', 'key'), svg = node('svg', {viewBox: '0 0 26 8', 'aria-hidden': 'true'});
       svg.append(node('line', {x1: 0, x2: 26, y1: 4, y2: 4, stroke: LINE[i % 4], 'stroke-width': 2.5, 'stroke-dasharray': DASH[i % 4]}));
-      el.append(svg, IOC.make('span', '', names[i]));
+      el.append(svg, IOC.make('span', '', names[i])); el.title = IOC.say(line.name);
       return el;
     }));
   }

@@ -60,8 +60,8 @@
     },
     draw(el, context) {
       const a = el.attributes_, found = trace(context), [head, svg] = el.children, lines = found ? found.lines : [];
-      const names = a.lines.map(name => IOC.nodes.said(name)), title = (a.title ? IOC.nodes.said(a.title) : '') + (a.unit ? ' (' + a.unit + ')' : '');
-      IOC.text(head.firstChild, title); svg.setAttribute('aria-label', title);
+      const names = a.lines.map(name => IOC.nodes.said(name)), title = (a.title ? IOC.nodes.said(a.title) : '') + (a.unit ? ' (' + IOC.unit(a.unit) + ')' : '');
+      IOC.text(head.firstChild, title); head.firstChild.title = title; svg.setAttribute('aria-label', title);
       IOC.draw.key(head.lastChild, names.length > 1 ? names.map(name => ({name})) : []);
       const told = IOC.live.texts['ahead/' + context.name], ahead = told ? told.lines : [];
       IOC.draw.chart(svg, {...a, lines: names.map((name, i) => ({name, points: lines[i] || [], ahead: ahead[i] || []}))}, IOC.live.now());

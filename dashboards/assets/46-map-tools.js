@@ -77,7 +77,7 @@ IOC.MapTools = class {
     panel.setAttribute('role', 'group'); panel.setAttribute('aria-label', IOC.word('map.tool_layers'));
     p.slots.metric.forEach(m => counts.set(m, (counts.get(m) || 0) + 1));
     const metrics = p.metrics.map((m, n) => [m, counts.get(n) || 0]).filter(x => x[1]).sort((a, b) => IOC.say(a[0].name).localeCompare(IOC.say(b[0].name), IOC.facts.language));
-    const option = ([m, n]) => [m.key, IOC.say(m.name) + (m.unit ? ' (' + m.unit + ')' : '') + ' · ' + IOC.number(n, 0)];
+    const option = ([m, n]) => [m.key, IOC.say(m.name) + (m.unit ? ' (' + IOC.unit(m.unit) + ')' : '') + ' · ' + IOC.number(n, 0)];
     panel.append(
       this.choice('map.colour', [['state', IOC.word('map.by_state')], ...metrics.map(option)], city.view.mode, mode => city.look({mode})),
       this.choice('map.areas', [['off', IOC.word('map.areas_off')], ['worst', IOC.word('map.areas_worst')], ['mean', IOC.word('map.areas_mean')], ['share', IOC.word('map.areas_share')]], city.view.areas, areas => { metric.hidden = areas !== 'mean'; city.look({areas, areaMetric: metric.querySelector('select').value}); }));

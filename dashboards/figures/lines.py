@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from ioc.language import marks, number, pattern, unit_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -81,12 +83,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What the chart says in the reader's language. comma: a decimal comma."""
+    """What the chart says in the reader's language, and how it writes numbers."""
 
     nothing: str
     before: str
     ahead: str
-    comma: bool
+    language: str
 
 
 def figure(
@@ -118,12 +120,12 @@ def _axis(units: list[str], unit: str) -> str:
 def _draw(found: go.Figure, one: Drawn, place: int, axis: str, span: Span, said: Said, *, alone: bool) -> None:
     colour, dash = COLOURS[place % len(COLOURS)], DASHES[place % len(DASHES)] if not alone else "solid"
     common = {"yaxis": axis, "legendgroup": str(place), "name": escape(one.name)}
-    unit = f" {escape(one.unit)}" if one.unit else ""
-    hover = f"%{{y:,.{one.decimals}f}}{unit}<extra>%{{fullData.name}}</extra>"
+    value = escape(pattern(one.unit, said.language)).replace("{}", f"%{{y:,.{one.decimals}f}}")
+    hover = f"{value}<extra>%{{fullData.name}}</extra>"
     if one.before is not None:
         found.add_scatter(x=local(one.before.time, span.zone), y=one.before.mean, mode="lines", connectgaps=False,
                           line={"color": colour, "width": 1.2, "dash": "dot"}, opacity=0.55, showlegend=False,
-                          hovertemplate=f"%{{y:,.{one.decimals}f}}{unit}<extra>{escape(said.before)}</extra>",
+                          hovertemplate=f"{value}<extra>{escape(said.before)}</extra>",
                           **{**common, "name": escape(said.before)})  # fmt: skip
     if one.line is not None:
         times = local(one.line.time, span.zone)
@@ -174,8 +176,7 @@ def _reach(series: Sequence[Drawn]) -> tuple[float, float] | None:
 
 
 def _level(found: go.Figure, level: Level, axis: str, decimals: int, said: Said) -> None:
-    text = f"{level.value:,.{decimals}f}"
-    text = text.translate(str.maketrans(",.", ".,")) if said.comma else text
+    text = number(level.value, decimals, said.language)
     colour = BY_PRIORITY[level.priority]
     found.add_shape(type="line", xref="paper", x0=0, x1=1, yref=axis, y0=level.value, y1=level.value,
                     line={"color": colour, "width": 1.5, "dash": "dash"})  # fmt: skip
@@ -215,7 +216,7 @@ def _layout(units: list[str], series: Sequence[Drawn], span: Span, said: Said) -
         "template": None, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "showlegend": len(series) > 1, "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "margin": {"l": 60, "r": 14, "t": 34, "b": 44}, "font": {"family": FONT, "color": INK, "size": 13},
-        "separators": ",." if said.comma else ".,", "hovermode": "x unified", "uirevision": "same", "dragmode": "zoom",
+        "separators": "".join(marks(said.language)), "hovermode": "x unified", "uirevision": "same", "dragmode": "zoom",
         "hoverlabel": {"bgcolor": "#050c14", "bordercolor": GRID, "font": {"family": FONT, "color": INK}},
         "xaxis": {**axis, "range": [_wall(span.start, span.zone), _wall(span.stop, span.zone)],
                   "anchor": _axis(units, units[-1]),
@@ -227,7 +228,7 @@ def _layout(units: list[str], series: Sequence[Drawn], span: Span, said: Said) -
         decimals = max((one.decimals for one in own), default=1)
         layout["yaxis" + (str(place + 1) if place else "")] = {
             **axis, "domain": [max(0.0, top - high), top], "anchor": "x",
-            "title": {"text": escape(unit), "font": {"size": 12, "color": SOFT}, "standoff": 6},
+            "title": {"text": escape(unit_of(unit, said.language)), "font": {"size": 12, "color": SOFT}, "standoff": 6},
             "tickformat": f",.{decimals}f" if decimals else None, **_words(own),
         }  # fmt: skip
     return layout

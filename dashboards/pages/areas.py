@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 from dash import Input, Output, callback, dcc, html
 
-from dashboards import moment, parts, viewer
+from dashboards import graphs, moment, parts, viewer
 from dashboards.context import current
 from dashboards.figures import lines
 from dashboards.parts import number, text, word
@@ -135,10 +135,10 @@ def _chart(steps: Sequence[AreaStep], metric: str) -> Component:
         ), _STEP,
     )  # fmt: skip
     span = lines.Span(start=parts.now() - _BACK, stop=parts.now(), now=parts.now(), zone=current().zone)
-    said = lines.Said(nothing=word("chart.none"), before="", ahead="", comma=viewer.language() in {"vi", "lo"})
+    said = lines.Said(nothing=word("chart.none"), before="", ahead="", language=viewer.language())
     drawn = lines.Drawn(name=text(about.name), unit=about.unit, decimals=about.decimals, line=line if steps else None)
     return dcc.Graph(figure=lines.figure([drawn], [], [], span, said), style={"height": "20rem"},
-                     config={"displaylogo": False, "responsive": True})  # fmt: skip
+                     config=graphs.config())  # fmt: skip
 
 
 def _sensors(key: str, shown: Moment | None) -> Component:
