@@ -182,7 +182,20 @@ def _kept_engine(done: dict[str, str]) -> str | None:
 
 def _offered_engine(conn: Connection) -> str:
     row = conn.execute(queries.load("migrate")["offered"]).fetchone()
-    return "timescale" if row == (True,) else "plain"
+    return "timescale" if row == (True,) and _licensed(conn) else "plain"
+
+
+def _licensed(conn: Connection) -> bool:
+    """Whether this TimescaleDB has columnstore and continuous aggregates, which builds under the Apache licence lack.
+
+    Only an extension that was made knows its licence, so it is made and undone. Where it cannot be made, the migration
+    itself will say why.
+    """
+    sql, licence = queries.load("migrate"), None
+    with suppress(psycopg.Error), conn.transaction(force_rollback=True):
+        conn.execute(sql["extension"])
+        licence = conn.execute(sql["licence"]).fetchone()
+    return licence != ("apache",)
 
 
 def _sql(folder: str) -> list[Traversable]:

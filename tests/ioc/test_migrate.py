@@ -193,6 +193,27 @@ def test_a_server_that_lost_timescaledb_takes_no_row(conn, monkeypatch):
         migrate.engine(conn)
 
 
+@pytest.mark.parametrize(("licence", "expected"), [("apache", "plain"), ("timescale", "timescale")])
+def test_a_timescaledb_without_its_own_licence_counts_as_plain_and_is_not_made(
+    empty_url, monkeypatch, licence, expected
+):
+    """Under the Apache licence it has neither columnstore nor continuous aggregates; what tells is the made extension."""
+    offered = {
+        **queries.load("migrate"),
+        "offered": b"SELECT true",
+        "extension": b"CREATE TABLE made AS SELECT '%s' AS licence" % licence.encode(),
+        "licence": b"SELECT licence FROM made",
+    }
+    real = queries.load
+    monkeypatch.setattr(queries, "load", lambda noun: offered if noun == "migrate" else real(noun))
+    with database.connect(empty_url, autocommit=True) as conn:
+        assert migrate.plan(conn).engine == expected
+        if expected == "plain":
+            migrate.migrate(conn)
+            assert migrate.engine(conn) == "plain"
+        assert conn.execute("SELECT to_regclass('made')").fetchone() == (None,)
+
+
 def test_a_step_that_fails_leaves_nothing_behind(empty_url, monkeypatch):
     real = migrate.steps
     monkeypatch.setattr(

@@ -5,11 +5,15 @@ SELECT to_regclass('schema_step') IS NOT NULL;
 -- offered --
 -- A TimescaleDB that is not preloaded cannot be created, and one under the Apache licence has neither columnstore nor
 -- continuous aggregates: both count as plain PostgreSQL. A database in which the extension was not made yet does not know
--- the licence, only what the preloaded part says.
+-- the licence, only that something is preloaded: then `licence` is asked of one made on trial.
 SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
     AND CASE WHEN current_setting('timescaledb.license', true) IS NOT NULL
         THEN current_setting('timescaledb.license', true) = 'timescale'
         ELSE current_setting('timescaledb.max_background_workers', true) IS NOT NULL END;
+
+-- licence --
+-- Of the extension that was made: 'timescale', or 'apache'.
+SELECT current_setting('timescaledb.license', true);
 
 -- lacks --
 -- Whether this database was made with TimescaleDB and the server runs without: its tables would take rows that nobody
