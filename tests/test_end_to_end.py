@@ -153,7 +153,7 @@ def nothing_is_quarantined_that_was_not_meant_to_be(up):
 
 
 def kill_and_wait(up, name):
-    old = up.children()[name].pid
+    old = up.wait(lambda: up.children().get(name), f"{name} runs").pid
     os.kill(old, signal.SIGKILL)
     up.wait(lambda: name in up.children() and up.children()[name].pid != old, f"{name} is back")
 

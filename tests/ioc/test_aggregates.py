@@ -110,7 +110,7 @@ def test_the_top_mover_is_the_one_that_changed_most_for_what_it_is(either):
     """A river that rises by 30 cm where 10 is usual moves more than a counter of cars that rose by a hundred of 400."""
     metric = f"moves{random.randrange(10**9)}"
     river, cars, still, new = (add_series(either, metric=metric) for _ in range(4))
-    at, rows = this_hour(), []
+    at, rows = this_hour().replace(hour=12) - DAY, []  # noon: what moves is of the day that is not yet usual
     for day in range(2, 12):
         for hour in range(24):
             time = at - DAY * day + HOUR * hour
