@@ -21,13 +21,14 @@ from ioc.store.database import WHOLE, connect
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from datetime import datetime
 
     from ioc.store.bench_store import Past
     from ioc.store.database import Connection
 
 _ZONE = "Asia/Ho_Chi_Minh"
 _DAY = timedelta(days=1)
-_CHARTS = 25
+_CHARTS, _TURNS = 25, 5
 
 
 def command(args: argparse.Namespace) -> int:
@@ -53,47 +54,73 @@ def command(args: argparse.Namespace) -> int:
 
 
 def _together(engines: dict[str, Any]) -> dict[str, Any]:
-    """bytes_per_reading: of compressed TimescaleDB where that was measured, else of plain PostgreSQL."""
+    """bytes_per_reading: of a full packed week on TimescaleDB where that was measured, else of plain PostgreSQL."""
     every = list(engines.values())
     last = engines.get("timescale", every[-1])
     worst = {key: max(e[key] for e in every) for key in ("chart_ms_small", "chart_ms_large", "as_of_ms")}
     least = {key: min(e[key] for e in every) for key in ("write_rate",)} if "write_rate" in last else {}
+    by_engine = {name: e["bytes_per_reading"] for name, e in engines.items()}
     names = ("bytes_per_reading", "rows_small", "rows_large")
-    return {**worst, **{key: last[key] for key in names}, **least, "cores": os.cpu_count(),
-            "load": round(os.getloadavg()[0], 1), "engines": engines}  # fmt: skip
+    return {**worst, **{key: last[key] for key in names}, **least, "bytes_by_engine": by_engine,
+            "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "engines": engines}  # fmt: skip
 
 
 def _engine(url: str, sizes: tuple[int, int], args: argparse.Namespace) -> dict[str, Any]:
     say = _quiet if args.json else print
-    begun = time.perf_counter()
+    begun, load = time.perf_counter(), round(os.getloadavg()[0], 1)
     with connect(url, name="ioc bench", autocommit=True, purpose=WHOLE) as conn:
         migrate.migrate(conn)
         past = bench_store.begin(conn, args.series)
-        found: dict[str, Any] = {"engine": past.engine, "series": args.series}
+        found: dict[str, Any] = {"engine": past.engine, "series": args.series, "load_begun": load}
         for name, readings in zip(("small", "large"), sizes, strict=True):
-            loaded = time.perf_counter()
-            found[f"rows_{name}"] = bench_store.grow(conn, past, readings)
-            found[f"load_{name}_s"] = round(time.perf_counter() - loaded, 1)
-            cost = bench_load.Cost(conn)
-            found[f"chart_ms_{name}"] = _chart(conn, past)
-            found[f"chart_cpu_ms_{name}"] = round(cost.so_far() / (_CHARTS + 1) * 1000, 1)
-            chart = found[f"chart_ms_{name}"]
-            say(f"{past.engine}: {found[f'rows_{name}']:,} readings, a chart of five years {chart} ms")
+            found |= _grown(conn, past, name, readings)
+            say(f"{past.engine}: {found[f'rows_{name}']:,} readings, "
+                f"a chart of five years {found[f'chart_ms_{name}']} ms")  # fmt: skip
         found |= _reads(conn, past)
         say(f"{past.engine}: the city as of a past minute {found['as_of_ms']} ms; {found['reads']}")
-        found["bytes_per_reading"] = found["bytes_uncompressed"] = _bytes(conn)
-        if past.engine == "timescale":
-            bench_store.compress(conn)
-            found["bytes_per_reading"] = _bytes(conn)
-            found["as_of_compressed_ms"] = _median(lambda: _as_of(conn, past), 5)
-            found["as_of_ms"] = max(found["as_of_ms"], found["as_of_compressed_ms"])
-        say(f"{past.engine}: {found['bytes_per_reading']} bytes a reading")
+        found["bytes_per_reading"] = found["bytes_uncompressed"] = _bytes(bench_store.size(conn))
+        week = _pack_old(conn, past)
         if args.seconds > 0:
             found |= bench_load.measure(url, past, rate=args.rate, seconds=args.seconds, readers=args.readers)
             say(f"{past.engine}: {found['write_rate']:,} readings/s with {args.readers} readers; "
                 f"rollups {found['hours_behind']} hours behind, caught up in {found['caught_up_s']} s")  # fmt: skip
+        found |= _packed(conn, past, week, found)
+        say(f"{past.engine}: {found['bytes_per_reading']} bytes a reading; load average {os.getloadavg()[0]:.1f}")
     found["took_s"] = round(time.perf_counter() - begun, 1)
     return found
+
+
+def _grown(conn: Connection, past: Past, name: str, readings: int) -> dict[str, Any]:
+    begun = time.perf_counter()
+    rows = bench_store.grow(conn, past, readings)
+    loaded, cost = time.perf_counter() - begun, bench_load.Cost(conn)
+    return {f"rows_{name}": rows, f"load_{name}_s": round(loaded, 1), f"chart_ms_{name}": _chart(conn, past),
+            f"chart_cpu_ms_{name}": round(cost.so_far() / (_CHARTS + 1) * 1000, 1)}  # fmt: skip
+
+
+def _pack_old(conn: Connection, past: Past) -> tuple[datetime, datetime] | None:
+    """Pack what is over by the time of the live readings, as in a running city; returns where a full week lies."""
+    if past.engine == "plain":
+        return None
+    week = bench_store.full_week(conn, past)
+    bench_store.compress(conn, past, past.since)
+    return week
+
+
+def _packed(
+    conn: Connection, past: Past, week: tuple[datetime, datetime] | None, found: dict[str, Any]
+) -> dict[str, Any]:
+    """With everything packed: what a reading takes in a full week and over all, and the past again."""
+    if week is None:
+        return {}
+    bench_store.compress(conn, past, past.until + 365 * _DAY)
+    rows, _ = full = bench_store.chunk_size(conn, *week)
+    cost = bench_load.Cost(conn)
+    as_of = _median(lambda: _as_of(conn, past), _TURNS)
+    return {"bytes_per_reading": _bytes(full), "rows_packed_week": rows,
+            "bytes_packed_over_all": _bytes(bench_store.size(conn)), "as_of_uncompressed_ms": found["as_of_ms"],
+            "as_of_compressed_ms": as_of, "as_of_compressed_cpu_ms": round(cost.so_far() / (_TURNS + 1) * 1000, 1),
+            "as_of_ms": max(found["as_of_ms"], as_of)}  # fmt: skip
 
 
 def _chart(conn: Connection, past: Past) -> float:
@@ -134,10 +161,10 @@ def _reads(conn: Connection, past: Past) -> dict[str, Any]:
         "same_hour": lambda: history.same_hour(conn, old, now, _ZONE, 52),
     }  # fmt: skip
     cost = bench_load.Cost(conn)
-    as_of = _median(lambda: _as_of(conn, past), 5)
+    as_of = _median(lambda: _as_of(conn, past), _TURNS)
     return {
         "as_of_ms": as_of,
-        "as_of_cpu_ms": round(cost.so_far() / 6 * 1000, 1),
+        "as_of_cpu_ms": round(cost.so_far() / (_TURNS + 1) * 1000, 1),
         "reads": {name: _median(read, 3) for name, read in named.items()},
     }
 
@@ -148,9 +175,8 @@ def _as_of(conn: Connection, past: Past) -> None:
     assert len(then.latest) >= len(past.live)
 
 
-def _bytes(conn: Connection) -> float:
-    rows, size = bench_store.size(conn)
-    return round(size / rows, 2)
+def _bytes(size: tuple[int, int]) -> float:
+    return round(size[1] / size[0], 2)
 
 
 def _median(work: Callable[[], object], times: int) -> float:

@@ -40,8 +40,8 @@ FROM generate_series(%(start)s::timestamptz, %(end)s::timestamptz - interval '1 
 -- latest --
 -- As ingest would have left it.
 INSERT INTO latest
-SELECT s.id, r.time, r.value, clock_timestamp() FROM series s CROSS JOIN LATERAL (
-    SELECT time, value FROM reading WHERE series_id = s.id ORDER BY time DESC LIMIT 1) AS r
+SELECT DISTINCT ON (series_id) series_id, time, value, clock_timestamp() FROM reading
+WHERE time >= %(end)s::timestamptz - interval '1 hour' ORDER BY series_id, time DESC
 ON CONFLICT (series_id) DO UPDATE SET time = EXCLUDED.time, value = EXCLUDED.value;
 
 -- roll_hours --
@@ -71,12 +71,29 @@ CALL refresh_continuous_aggregate('rollup_1h', %(start)s::timestamptz, %(end)s::
 CALL refresh_continuous_aggregate('rollup_1d', %(start)s::timestamptz, %(end)s::timestamptz);
 
 -- settle --
--- As autovacuum leaves tables some minutes after a load.
-VACUUM (ANALYZE);
+-- As autovacuum leaves the tables some minutes after a load.
+VACUUM (ANALYZE) reading, latest, series, sensor, sensor_area;
+
+-- settle_rollups --
+-- As settle; on plain, where rollups are tables.
+VACUUM (ANALYZE) rollup_1h, rollup_1d;
+
+-- week --
+-- On timescale: the chunk of a moment.
+SELECT range_start, range_end FROM timescaledb_information.chunks
+WHERE hypertable_schema = current_schema() AND hypertable_name = 'reading'
+  AND range_start <= %(at)s::timestamptz AND range_end > %(at)s::timestamptz;
 
 -- compress --
--- On timescale: every chunk, as the policy does after a week.
-SELECT count(compress_chunk(c, true)) FROM show_chunks('reading') c;
+-- On timescale: every chunk that ended before, as the policy does after a week.
+SELECT count(compress_chunk(c, true)) FROM show_chunks('reading', older_than => %(end)s::timestamptz) c;
+
+-- chunk_size --
+-- On timescale: readings of one chunk and its bytes, with keys.
+SELECT (SELECT count(*) FROM reading WHERE time >= %(start)s AND time < %(end)s), d.total_bytes
+FROM timescaledb_information.chunks c
+JOIN chunks_detailed_size('reading') d ON d.chunk_schema = c.chunk_schema AND d.chunk_name = c.chunk_name
+WHERE c.hypertable_schema = current_schema() AND c.hypertable_name = 'reading' AND c.range_start = %(start)s;
 
 -- size --
 -- Readings, and bytes with their keys, partitions and chunks included.
