@@ -197,7 +197,7 @@ def _seen(verdict: Verdict, percent: float | None) -> Seen:
 def _pass_time(conn: Connection, tick: Tick, guard: Callable[[Connection], None], outcome: Outcome) -> None:
     """Shelves that end, reminders, flapping that is over, rules that are gone."""
     with transaction(conn):
-        rows = store.due(conn, tick.at)
+        rows = store.due(conn, tick.at, orphans=tick.full)
     for start in range(0, len(rows), _CHUNK):
         chunk = {row[0]: row for row in rows[start : start + _CHUNK]}
         with transaction(conn):

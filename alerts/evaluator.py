@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from alerts import engine, targets
-from alerts.verdict import Tick, micros, moment
+from alerts.verdict import Tick, by_kind, micros, moment
 from ioc.store import leader, rules
 from ioc.store.database import transaction
 
@@ -58,6 +58,7 @@ class Evaluator:
     guard: Callable[[Connection], None] = lambda _: None
     rules: dict[int, Watched] = field(default_factory=dict)
     gap: Gap | None = None  # the outage found at the last tick, too long to be replayed
+    _kinds: dict[str, dict[int, Watched]] = field(default_factory=dict)  # the same rules, by kind
     _day: date | None = None
     _top: int = 0
     _previous: datetime | None = None
@@ -73,6 +74,7 @@ class Evaluator:
         self._day = at.astimezone(self.zone).date()
         self._top = rules.top_series(conn)
         self.rules, self._wrong = targets.in_force(conn, self.packs, self._day, self.zone)
+        self._kinds = by_kind(self.rules)
         targets.rebuild(conn, self.rules, self._wrong)
         self._full = None
 
@@ -110,10 +112,17 @@ class Evaluator:
             return None
         seen = {series: mark for series in fresh if (mark := self._marks.get(series)) is not None}
         after = {s: max(moment(mark), at - LATENESS) for s, mark in seen.items() if mark < fresh[s]}
-        tick = Tick(at, self.rules, after, spoke=frozenset(fresh), full=False, quick=True, zone=self.zone)
+        tick = Tick(
+            at, self.rules, after, spoke=frozenset(fresh), full=False, quick=True, zone=self.zone, kinds=self._kinds
+        )
         outcome = engine.evaluate(conn, tick, self.guard)
-        self._marks.update(fresh)
+        self._mark(fresh, at)
         return outcome
+
+    def _mark(self, heard: Mapping[int, Micros], at: datetime) -> None:
+        """These were looked at, up to `at`: what came between then and the look is still to be looked at."""
+        end = micros(at)
+        self._marks.update({series: min(newest, end) for series, newest in heard.items()})
 
     def _refresh(self, conn: Connection, at: datetime) -> None:
         """A new day moves dated levels; new series join the rules that watch their like."""
@@ -134,7 +143,7 @@ class Evaluator:
         if previous is None or at - previous > REPLAY:
             self.gap = Gap(previous, at) if previous is not None else None
             after: dict[int, datetime] = {}
-            self._marks.update(rules.touched(conn, at - LATENESS))
+            self._mark(rules.touched(conn, at - LATENESS), at)
             spoke, late = set(self._marks), {}
             self._full = None
         else:
@@ -143,7 +152,7 @@ class Evaluator:
         return Tick(
             at, self.rules, after, settling=self._settling(conn, at), replay=outage and self.gap is None, late=late,
             spoke=spoke | set(late), full=self._is_full(at), zone=self.zone,
-            since=at - LATENESS if previous is None or self.gap else previous - _OVERLAP,
+            since=at - LATENESS if previous is None or self.gap else previous - _OVERLAP, kinds=self._kinds,
         )  # fmt: skip
 
     def _is_full(self, at: datetime) -> bool:
@@ -167,7 +176,7 @@ class Evaluator:
             mark = self._marks.get(series, micros(previous) if first else None)
             if mark is not None and mark < newest:
                 after[series] = max(moment(mark), oldest)
-        self._marks.update(heard)
+        self._mark(heard, at)
         return after, set(heard)
 
     def _settling(self, conn: Connection, at: datetime) -> bool:

@@ -120,15 +120,23 @@ class Tick:
     late: Mapping[int, datetime] = field(default_factory=dict)
     faults: dict[int, str] = field(default_factory=dict)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))  # the city's
+    kinds: Mapping[str, Mapping[int, Watched]] | None = None  # the rules by kind, where worked out already
 
     @property
     def looked_at(self) -> list[int] | None:
         """Series to look at, None where all are."""
         return None if self.full else sorted(self.spoke)
 
-    def of(self, kind: str) -> dict[int, Watched]:
+    def of(self, kind: str) -> Mapping[int, Watched]:
         """The rules of one kind."""
-        return {i: w for i, w in self.rules.items() if w.rule.kind == kind}
+        return (by_kind(self.rules) if self.kinds is None else self.kinds).get(kind, {})
+
+
+def by_kind(rules: Mapping[int, Watched]) -> dict[str, dict[int, Watched]]:
+    found: dict[str, dict[int, Watched]] = {}
+    for rule_id, watched in rules.items():
+        found.setdefault(watched.rule.kind, {})[rule_id] = watched
+    return found
 
 
 class Verdict(NamedTuple):

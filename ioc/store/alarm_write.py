@@ -117,9 +117,13 @@ def flap_times(conn: Connection, pairs: list[tuple[int, str]], at: datetime) -> 
     return {(rule, target): times for rule, target, times in conn.execute(_sql("flap_times"), columns)}
 
 
-def due(conn: Connection, at: datetime) -> list[tuple[int, int, str, str]]:
-    """(alarm, rule, target, what) of open alarms to which time alone does something."""
-    return conn.execute(_sql("due"), {"at": at}).fetchall()
+def due(conn: Connection, at: datetime, *, orphans: bool = True) -> list[tuple[int, int, str, str]]:
+    """(alarm, rule, target, what) of open alarms to which time alone does something; orphans: also where nothing
+    watches their target any more.
+    """
+    gone = conn.execute(_sql("orphans")).fetchall() if orphans else []
+    known = {row[0] for row in gone}
+    return gone + [row for row in conn.execute(_sql("due"), {"at": at}) if row[0] not in known]
 
 
 def write(

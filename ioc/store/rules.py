@@ -104,9 +104,18 @@ def set_targets(
     conn.execute(_sql("target_each"), {"after": after})
     gone = sum(conn.execute(_sql(name)).rowcount for name in ("targets_gone", "inputs_gone")) if after == 0 else 0
     put = sum(conn.execute(_sql(name)).rowcount for name in ("targets_put", "inputs_put"))
+    if gone + put:
+        _set_reach(conn, all_of_them=after == 0)
     if gone + put >= _LEARN_FROM:
         conn.execute(_sql("targets_learn"))
     return gone + put, huge
+
+
+def _set_reach(conn: Connection, *, all_of_them: bool) -> None:
+    """What series_reach says, from the pairs just worked out."""
+    if all_of_them:
+        conn.execute(_sql("reach_gone"))
+    conn.execute(_sql("reach_put"))
 
 
 def metric_units(conn: Connection) -> dict[str, str]:
@@ -148,7 +157,8 @@ def crossed(conn: Connection, at: datetime, after: dict[int, datetime], *, newes
     """Pairs that a sample later than `after` (by series) but before the newest moves; or, where asked, the newest."""
     if not after:
         return []
-    return _candidates(conn, "crossed", at=at, series=list(after), after=list(after.values()), newest=newest)
+    marks = list(after.values())
+    return _candidates(conn, "crossed", at=at, series=list(after), after=marks, oldest=min(marks), newest=newest)
 
 
 def overdue(conn: Connection, late: dict[int, datetime]) -> list[Candidate]:

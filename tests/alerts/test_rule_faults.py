@@ -197,3 +197,40 @@ def test_what_spoke_is_judged_at_once_what_did_not_is_looked_at_each_minute(conn
     conn.execute("UPDATE latest SET time = %s WHERE series_id = %s", (city.START + timedelta(seconds=55), b))
     conn.execute("INSERT INTO reading VALUES (%s, %s, 9)", (b, city.START + timedelta(seconds=55)))
     assert evaluator.tick(conn, city.START + timedelta(seconds=60)).opened == 1, "a commit that took very long"
+
+
+def test_what_comes_between_the_time_of_a_tick_and_its_look_is_not_passed_over(conn):
+    """Two samples after the tick's own time, the first beyond the level: the newest alone would hide it."""
+    city.add_rule(conn, options={"above": 5}, scope=SCOPE)
+    series = city.add_series(conn, "s")
+    evaluator = city.evaluator(conn)
+    city.add_reading(conn, series, city.START, 1)
+    evaluator.tick(conn, city.START)
+    at = city.START + timedelta(seconds=5)
+    for after, value in ((0.5, 9), (1.5, 1)):
+        city.add_reading(conn, series, at + timedelta(seconds=after), value)
+    evaluator.tick(conn, at)  # two seconds late
+    evaluator.tick(conn, at + timedelta(seconds=5))
+    [(begun, over)] = conn.execute("SELECT event_start, event_end FROM alarm").fetchall()
+    assert (begun, over) == (at + timedelta(seconds=0.5), at + timedelta(seconds=1.5))
+
+
+def test_levels_that_move_are_seen_by_what_stands_still(conn):
+    """What a series may reach before any rule is true is kept with the pairs: it moves, comes and goes with them."""
+    reach = "SELECT up, down FROM series_reach"
+    series = city.add_series(conn, "s")
+    city.add_reading(conn, series, city.START, 60)
+    city.add_rule(conn, key="high", options={"above": 70, "deadband": 5}, scope=SCOPE)
+    city.add_rule(conn, key="higher", options={"above": 90}, scope=SCOPE)
+    city.add_rule(conn, key="low", options={"below": 10}, scope=SCOPE)
+    engine = city.evaluator(conn)
+    assert conn.execute(reach).fetchall() == [(70, 10)]
+    assert engine.tick(conn, city.START).opened == 0
+    city.add_rule(conn, key="high", options={"above": 50, "deadband": 5}, scope=SCOPE)
+    engine.reload(conn, city.START)
+    assert conn.execute(reach).fetchall() == [(50, 10)]
+    assert engine.tick(conn, city.START + timedelta(seconds=5)).opened == 1
+    for key in ("high", "higher", "low"):
+        city.add_rule(conn, key=key, options={"above": 50}, scope=SCOPE, enabled=False)
+    engine.reload(conn, city.START)
+    assert conn.execute(reach).fetchall() == []

@@ -104,13 +104,8 @@ GROUP BY a.rule_id, a.target;
 
 -- due --
 -- Open alarms to which time alone does something: a shelf that ends, a reminder, a returned alarm nobody acknowledged for
--- a day, flapping that may be over, a rule or a pair that is gone.
+-- a day, flapping that may be over.
 SELECT a.id, a.rule_id, a.target, CASE
-    WHEN NOT r.enabled THEN 'close:rule disabled'
-    WHEN starts_with(a.target, 'series:') AND NOT EXISTS (
-        SELECT 1 FROM rule_target t WHERE t.rule_id = a.rule_id AND t.series_id = a.series_id) THEN 'close:rule changed'
-    WHEN EXISTS (SELECT 1 FROM rule_health h WHERE h.rule_id = a.rule_id AND h.inputs) AND NOT EXISTS (
-        SELECT 1 FROM rule_input i WHERE i.rule_id = a.rule_id AND i.target = a.target) THEN 'close:rule changed'
     WHEN a.suppression = 'shelved' AND a.suppressed_until <= %(at)s THEN 'unshelve'
     WHEN a.suppression = 'out_of_service' AND a.suppressed_until <= %(at)s THEN 'put_back'
     WHEN a.flapping THEN 'flap'
@@ -118,18 +113,27 @@ SELECT a.id, a.rule_id, a.target, CASE
     ELSE 'remind' END AS what
 FROM alarm a JOIN rule r ON r.id = a.rule_id
 WHERE a.closed_at IS NULL AND (
-    NOT r.enabled
-    OR starts_with(a.target, 'series:') AND NOT EXISTS (
-        SELECT 1 FROM rule_target t WHERE t.rule_id = a.rule_id AND t.series_id = a.series_id)
-    OR EXISTS (SELECT 1 FROM rule_health h WHERE h.rule_id = a.rule_id AND h.inputs) AND NOT EXISTS (
-        SELECT 1 FROM rule_input i WHERE i.rule_id = a.rule_id AND i.target = a.target)
-    OR a.suppression IN ('shelved', 'out_of_service') AND a.suppressed_until <= %(at)s
+    a.suppression IN ('shelved', 'out_of_service') AND a.suppressed_until <= %(at)s
     OR a.flapping
     OR a.condition = 'false' AND a.acked_at IS NULL AND NOT a.latched AND a.suppression = 'none'
         AND a.cleared_at <= %(at)s - interval '24 h'
     OR a.condition = 'true' AND a.suppression = 'none' AND r.settings->>'realarm' IS NOT NULL
         AND coalesce(a.reminded_at, a.opened_at) + (r.settings->>'realarm')::interval <= %(at)s
         AND (a.acked_at IS NULL OR coalesce((r.settings->>'realarm_acknowledged')::boolean, true)));
+
+-- orphans --
+-- Open alarms whose rule was switched off, or whose target is none of its rule's any more.
+WITH standing AS MATERIALIZED (
+    SELECT a.id, a.rule_id, a.target, a.series_id, r.enabled, coalesce(h.inputs, false) AS inputs
+    FROM alarm a JOIN rule r ON r.id = a.rule_id LEFT JOIN rule_health h ON h.rule_id = a.rule_id
+    WHERE a.closed_at IS NULL)
+SELECT s.id, s.rule_id, s.target, CASE WHEN s.enabled THEN 'close:rule changed' ELSE 'close:rule disabled' END AS what
+FROM standing s
+LEFT JOIN LATERAL (SELECT true AS there FROM rule_target t WHERE t.rule_id = s.rule_id AND t.series_id = s.series_id
+    AND starts_with(s.target, 'series:') OFFSET 0) t ON true
+LEFT JOIN LATERAL (SELECT true AS there FROM rule_input i WHERE s.inputs AND i.rule_id = s.rule_id AND i.target = s.target
+    LIMIT 1) i ON true
+WHERE NOT s.enabled OR starts_with(s.target, 'series:') AND t.there IS NULL OR s.inputs AND i.there IS NULL;
 
 -- open_alarms --
 -- Every alarm whose episode is not over, the worst and newest first.

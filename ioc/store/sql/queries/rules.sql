@@ -35,33 +35,39 @@ WITH place AS MATERIALIZED (
     LEFT JOIN metric m ON m.key = se.metric
     WHERE se.id > %(after)s AND coalesce(f.enabled, true)),
 near AS (
-    SELECT spec.rule_id, spec.place, p.id
-    FROM spec CROSS JOIN unnest(spec.keys) AS k (key) JOIN place p ON p.key = k.key
+    SELECT spec.rule_id, spec.place, spec.name, spec.domains, spec.feeds, spec.tags, spec.patterns, p.id, p.sensor_id, p.key,
+        p.domain, p.feed, p.area, p.cadence, p.tags AS own_tags
+    FROM spec CROSS JOIN unnest(spec.keys) AS k (named) JOIN place p ON p.key = k.named
+    WHERE (spec.metrics = '{}' OR p.metric = ANY (spec.metrics)) AND (spec.areas = '{}' OR p.area = ANY (spec.areas))
     UNION ALL
-    SELECT spec.rule_id, spec.place, p.id
-    FROM spec CROSS JOIN unnest(spec.metrics) AS w (metric) CROSS JOIN unnest(spec.areas) AS i (area)
-    JOIN place p ON p.metric = w.metric AND p.area = i.area WHERE spec.keys = '{}'
+    SELECT w.rule_id, w.place, w.name, w.domains, w.feeds, w.tags, w.patterns, p.id, p.sensor_id, p.key,
+        p.domain, p.feed, p.area, p.cadence, p.tags
+    FROM (SELECT spec.*, m.named, i.inside FROM spec CROSS JOIN unnest(spec.metrics) AS m (named)
+          CROSS JOIN unnest(spec.areas) AS i (inside) WHERE spec.keys = '{}' OFFSET 0) w
+    JOIN place p ON p.metric = w.named AND p.area = w.inside
     UNION ALL
-    SELECT spec.rule_id, spec.place, p.id
-    FROM spec CROSS JOIN unnest(spec.metrics) AS w (metric) JOIN place p ON p.metric = w.metric
-    WHERE spec.keys = '{}' AND spec.areas = '{}'
+    SELECT w.rule_id, w.place, w.name, w.domains, w.feeds, w.tags, w.patterns, p.id, p.sensor_id, p.key,
+        p.domain, p.feed, p.area, p.cadence, p.tags
+    FROM (SELECT spec.*, m.named FROM spec CROSS JOIN unnest(spec.metrics) AS m (named)
+          WHERE spec.keys = '{}' AND spec.areas = '{}' OFFSET 0) w
+    JOIN place p ON p.metric = w.named
     UNION ALL
-    SELECT spec.rule_id, spec.place, p.id FROM spec CROSS JOIN place p WHERE spec.keys = '{}' AND spec.metrics = '{}'),
-fitting AS (
-    SELECT DISTINCT ON (n.rule_id, n.id, spec.name) n.rule_id, n.place, n.id
-    FROM near n JOIN spec ON spec.rule_id = n.rule_id AND spec.place = n.place JOIN place p ON p.id = n.id
-    WHERE (metrics = '{}' OR metric = ANY (metrics)) AND (domains = '{}' OR domain = ANY (domains))
-      AND (feeds = '{}' OR feed = ANY (feeds)) AND (areas = '{}' OR area = ANY (areas))
-      AND (spec.tags = '{}' OR p.tags && spec.tags)
-      AND (patterns = '{}' OR key LIKE ANY (patterns))
-    ORDER BY n.rule_id, n.id, spec.name, n.place)
-SELECT t.rule_id, t.id AS series_id, t.place, p.sensor_id, p.area, p.cadence FROM fitting t JOIN place p ON p.id = t.id;
+    SELECT spec.rule_id, spec.place, spec.name, spec.domains, spec.feeds, spec.tags, spec.patterns, p.id, p.sensor_id, p.key,
+        p.domain, p.feed, p.area, p.cadence, p.tags
+    FROM spec CROSS JOIN place p
+    WHERE spec.keys = '{}' AND spec.metrics = '{}' AND (spec.areas = '{}' OR p.area = ANY (spec.areas)))
+SELECT DISTINCT ON (n.rule_id, n.id, n.name) n.rule_id, n.id AS series_id, n.place, n.sensor_id, n.area, n.cadence
+FROM near n
+WHERE (n.domains = '{}' OR n.domain = ANY (n.domains)) AND (n.feeds = '{}' OR n.feed = ANY (n.feeds))
+  AND (n.tags = '{}' OR n.own_tags && n.tags) AND (n.patterns = '{}' OR n.key LIKE ANY (n.patterns))
+ORDER BY n.rule_id, n.id, n.name, n.place;
 
 -- target_huge --
 -- Rules that would watch more than they may watch nothing: said, and the others go on.
 WITH huge AS (
-    SELECT f.rule_id, count(*) AS count, min(spec.most) AS most FROM fresh_fit f JOIN spec USING (rule_id, place)
-    GROUP BY f.rule_id HAVING count(*) > min(spec.most)),
+    SELECT c.rule_id, c.count, m.most
+    FROM (SELECT rule_id, count(*) AS count FROM fresh_fit GROUP BY rule_id) c
+    JOIN (SELECT rule_id, min(most) AS most FROM spec GROUP BY rule_id) m ON m.rule_id = c.rule_id AND c.count > m.most),
 gone AS (DELETE FROM fresh_fit f USING huge h WHERE f.rule_id = h.rule_id)
 SELECT rule_id, count, most FROM huge;
 
@@ -125,90 +131,129 @@ INSERT INTO rule_input (rule_id, target, name, series_id) SELECT rule_id, target
 ON CONFLICT DO NOTHING;
 
 -- targets_put --
--- Pairs that are new, or whose level moved.
+-- Pairs that are new, or whose level moved; of hundreds of thousands that did not, none is touched.
 INSERT INTO rule_target AS t (rule_id, series_id, raise, clear, direction, quiet_after, place, low, levels)
-SELECT rule_id, series_id, raise, clear, direction, quiet_after, place, low, levels FROM fresh_target
+SELECT f.rule_id, f.series_id, f.raise, f.clear, f.direction, f.quiet_after, f.place, f.low, f.levels
+FROM fresh_target f LEFT JOIN rule_target o ON o.rule_id = f.rule_id AND o.series_id = f.series_id
+WHERE o.rule_id IS NULL OR (o.raise, o.clear, o.direction, o.quiet_after, o.place, o.low, o.levels)
+    IS DISTINCT FROM (f.raise, f.clear, f.direction, f.quiet_after, f.place, f.low, f.levels)
 ON CONFLICT (rule_id, series_id) DO UPDATE SET raise = EXCLUDED.raise, clear = EXCLUDED.clear,
     direction = EXCLUDED.direction, quiet_after = EXCLUDED.quiet_after, place = EXCLUDED.place, low = EXCLUDED.low,
-    levels = EXCLUDED.levels
-WHERE (t.raise, t.clear, t.direction, t.quiet_after, t.place, t.low, t.levels)
-    IS DISTINCT FROM (EXCLUDED.raise, EXCLUDED.clear, EXCLUDED.direction, EXCLUDED.quiet_after, EXCLUDED.place, EXCLUDED.low,
-        EXCLUDED.levels);
+    levels = EXCLUDED.levels;
+
+-- reach_gone --
+-- Series that no level is for any more.
+DELETE FROM series_reach s WHERE NOT EXISTS (
+    SELECT 1 FROM fresh_target f WHERE f.series_id = s.series_id AND (f.raise IS NOT NULL OR f.low IS NOT NULL));
+
+-- reach_put --
+-- How far each series may go before a rule with a level is true of it, where that is not what is known.
+INSERT INTO series_reach (series_id, up, down)
+SELECT f.series_id, f.up, f.down
+FROM (SELECT series_id, min(raise) FILTER (WHERE direction > 0) AS up,
+          greatest(max(raise) FILTER (WHERE direction < 0), max(low)) AS down
+      FROM fresh_target WHERE raise IS NOT NULL OR low IS NOT NULL GROUP BY series_id) f
+LEFT JOIN series_reach s ON s.series_id = f.series_id
+WHERE s.series_id IS NULL OR (s.up, s.down) IS DISTINCT FROM (f.up, f.down)
+ON CONFLICT (series_id) DO UPDATE SET up = EXCLUDED.up, down = EXCLUDED.down;
 
 -- targets_learn --
 -- The planner must know the new size.
-ANALYZE rule_target;
+ANALYZE rule_target, series_reach;
 
 -- rising --
--- Pairs without an open alarm whose newest value is beyond a level, and fresh: not history, not from the future. What is
--- known of a series is asked once a series, and only of those with a hit: a join of the view with all pairs can take minutes.
-WITH hit AS MATERIALIZED (
-    SELECT DISTINCT t.series_id FROM rule_target t JOIN latest l ON l.series_id = t.series_id
-    WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low)
-      AND l.value BETWEEN -1e300 AND 1e300
-      AND NOT EXISTS (SELECT 1 FROM alarm a
-                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL)),
+-- Pairs without an open alarm whose newest value is beyond a level, and fresh: not history, not from the future. The rules
+-- of a series are looked at only where the value is beyond the first of their levels, and what else is known of it only
+-- where there is a hit: a join of all pairs, or of the view with them, can take minutes.
+WITH beyond AS MATERIALIZED (
+    SELECT l.series_id, l.value FROM series_reach s JOIN latest l ON l.series_id = s.series_id
+    WHERE (l.value > s.up OR l.value < s.down) AND l.value BETWEEN -1e300 AND 1e300),
+hit AS MATERIALIZED (
+    SELECT DISTINCT b.series_id FROM beyond b CROSS JOIN LATERAL (
+        SELECT t.rule_id FROM rule_target t WHERE t.series_id = b.series_id
+          AND (t.direction > 0 AND b.value > t.raise OR t.direction < 0 AND b.value < t.raise OR b.value < t.low) OFFSET 0) t
+    WHERE NOT EXISTS (SELECT 1 FROM alarm a
+                      WHERE a.rule_id = t.rule_id AND a.series_id = b.series_id AND a.closed_at IS NULL)),
 said AS MATERIALIZED (
     SELECT u.* FROM hit h CROSS JOIN LATERAL (
         SELECT u.series_id, u.time, u.expected, u.value FROM usable_latest u WHERE u.series_id = h.series_id AND u.usable OFFSET 0) u
     WHERE u.time > %(at)s - greatest(interval '15 min', 3 * u.expected) AND u.time <= %(at)s + interval '2 min')
-SELECT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place, l.time, l.expected, NULL::text AS condition,
+SELECT t.rule_id, l.series_id, t.raise, t.clear, t.direction, t.levels, t.place, l.time, l.expected, NULL::text AS condition,
     true AS fresh,
-    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = t.rule_id AND x.target = 'series:' || t.series_id) AS used, 0 AS held
-FROM said l JOIN rule_target t ON t.series_id = l.series_id JOIN rule r ON r.id = t.rule_id AND r.enabled
-WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low)
-      AND l.value BETWEEN -1e300 AND 1e300
-      AND NOT EXISTS (SELECT 1 FROM alarm a
-                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL);
+    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = t.rule_id AND x.target = 'series:' || l.series_id) AS used, 0 AS held
+FROM said l CROSS JOIN LATERAL (
+    SELECT * FROM rule_target t WHERE t.series_id = l.series_id
+      AND (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low) OFFSET 0) t
+JOIN rule r ON r.id = t.rule_id AND r.enabled
+WHERE l.value BETWEEN -1e300 AND 1e300
+  AND NOT EXISTS (SELECT 1 FROM alarm a
+                  WHERE a.rule_id = t.rule_id AND a.series_id = l.series_id AND a.closed_at IS NULL);
 
 -- rising_of --
 -- As rising, of series that spoke only.
-WITH hit AS MATERIALIZED (
-    SELECT DISTINCT t.series_id FROM unnest(%(series)s::int[]) AS m (series_id)
-    JOIN latest l ON l.series_id = m.series_id JOIN rule_target t ON t.series_id = m.series_id
-    WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low)
-      AND l.value BETWEEN -1e300 AND 1e300
-      AND NOT EXISTS (SELECT 1 FROM alarm a
-                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL)),
+WITH beyond AS MATERIALIZED (
+    SELECT l.series_id, l.value FROM unnest(%(series)s::int[]) AS m (series_id)
+    JOIN latest l ON l.series_id = m.series_id JOIN series_reach s ON s.series_id = m.series_id
+    WHERE (l.value > s.up OR l.value < s.down) AND l.value BETWEEN -1e300 AND 1e300),
+hit AS MATERIALIZED (
+    SELECT DISTINCT b.series_id FROM beyond b CROSS JOIN LATERAL (
+        SELECT t.rule_id FROM rule_target t WHERE t.series_id = b.series_id
+          AND (t.direction > 0 AND b.value > t.raise OR t.direction < 0 AND b.value < t.raise OR b.value < t.low) OFFSET 0) t
+    WHERE NOT EXISTS (SELECT 1 FROM alarm a
+                      WHERE a.rule_id = t.rule_id AND a.series_id = b.series_id AND a.closed_at IS NULL)),
 said AS MATERIALIZED (
     SELECT u.* FROM hit h CROSS JOIN LATERAL (
         SELECT u.series_id, u.time, u.expected, u.value FROM usable_latest u WHERE u.series_id = h.series_id AND u.usable OFFSET 0) u
     WHERE u.time > %(at)s - greatest(interval '15 min', 3 * u.expected) AND u.time <= %(at)s + interval '2 min')
-SELECT t.rule_id, t.series_id, t.raise, t.clear, t.direction, t.levels, t.place, l.time, l.expected, NULL::text AS condition,
+SELECT t.rule_id, l.series_id, t.raise, t.clear, t.direction, t.levels, t.place, l.time, l.expected, NULL::text AS condition,
     true AS fresh,
-    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = t.rule_id AND x.target = 'series:' || t.series_id) AS used, 0 AS held
-FROM said l JOIN rule_target t ON t.series_id = l.series_id JOIN rule r ON r.id = t.rule_id AND r.enabled
-WHERE (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low)
-      AND l.value BETWEEN -1e300 AND 1e300
-      AND NOT EXISTS (SELECT 1 FROM alarm a
-                      WHERE a.rule_id = t.rule_id AND a.series_id = t.series_id AND a.closed_at IS NULL);
+    (SELECT max(x.last_event) FROM alarm x WHERE x.rule_id = t.rule_id AND x.target = 'series:' || l.series_id) AS used, 0 AS held
+FROM said l CROSS JOIN LATERAL (
+    SELECT * FROM rule_target t WHERE t.series_id = l.series_id
+      AND (t.direction > 0 AND l.value > t.raise OR t.direction < 0 AND l.value < t.raise OR l.value < t.low) OFFSET 0) t
+JOIN rule r ON r.id = t.rule_id AND r.enabled
+WHERE l.value BETWEEN -1e300 AND 1e300
+  AND NOT EXISTS (SELECT 1 FROM alarm a
+                  WHERE a.rule_id = t.rule_id AND a.series_id = l.series_id AND a.closed_at IS NULL);
 
 -- standing --
 -- Open alarms whose newest value says something else than the alarm does, that no longer hear anything, or that may move
--- between several levels.
-WITH open AS (
-    SELECT a.rule_id, a.series_id, t.raise, t.clear, t.direction, t.levels, t.place, t.low, u.time, u.value, a.condition,
-        a.last_event AS used, u.expected, a.held,
-        coalesce(u.received_at > %(at)s - greatest(interval '2 min', 3 * coalesce(u.expected, '20 min')), false) AS fresh
+-- between several levels. All that is known of a series is asked only where the alarm may have to move, or where something
+-- may speak against the value: a standing fault, or a step that its metric has a limit for.
+WITH open AS MATERIALIZED (
+    SELECT a.rule_id, a.series_id, t.raise, t.clear, t.direction, t.levels, t.place, t.low, a.condition, a.last_event AS used, a.held
     FROM alarm a JOIN rule r ON r.id = a.rule_id AND r.kind = 'threshold' AND r.enabled
     JOIN rule_target t ON t.rule_id = a.rule_id AND t.series_id = a.series_id
-    LEFT JOIN usable_latest u ON u.series_id = a.series_id AND u.usable
-    WHERE a.closed_at IS NULL)
-SELECT rule_id, series_id, raise, clear, direction, levels, place, coalesce(time, used) AS time, expected, condition, fresh, used, held
-FROM open
-WHERE CASE condition
-    WHEN 'true' THEN NOT fresh OR levels IS NOT NULL AND time > used
-        OR CASE WHEN direction > 0 THEN value < clear ELSE value > clear END OR value = clear AND clear = raise
-    WHEN 'false' THEN fresh AND time > used
-        AND (CASE WHEN direction > 0 THEN value > raise ELSE value < raise END OR coalesce(value < low, false))
-    ELSE fresh END;
+    LEFT JOIN latest l ON l.series_id = a.series_id
+    JOIN series se ON se.id = a.series_id JOIN sensor e ON e.id = se.sensor_id LEFT JOIN feed f ON f.id = se.feed_id
+    LEFT JOIN metric m ON m.key = se.metric LEFT JOIN series_habit h ON h.series_id = a.series_id
+    WHERE a.closed_at IS NULL AND CASE a.condition
+        WHEN 'true' THEN l.series_id IS NULL OR f.id IS NULL OR t.levels IS NOT NULL AND l.time > a.last_event
+            OR CASE WHEN t.direction > 0 THEN l.value < t.clear ELSE l.value > t.clear END OR l.value = t.clear AND t.clear = t.raise
+            OR l.received_at <= %(at)s - greatest(interval '2 min', 3 * coalesce(e.cadence, f.cadence, h.cadence, '20 min'))
+            OR m.settings->>'rate' IS NOT NULL
+            OR EXISTS (SELECT 1 FROM quality q WHERE q.series_id = a.series_id AND q.active AND q.kind IN ('stuck', 'skew'))
+        WHEN 'false' THEN l.time > a.last_event AND (CASE WHEN t.direction > 0 THEN l.value > t.raise ELSE l.value < t.raise END
+            OR coalesce(l.value < t.low, false))
+        ELSE l.received_at > %(at)s - greatest(interval '2 min', 3 * coalesce(e.cadence, f.cadence, h.cadence, '20 min')) END)
+SELECT o.rule_id, o.series_id, o.raise, o.clear, o.direction, o.levels, o.place, coalesce(u.time, o.used) AS time, u.expected,
+    o.condition, coalesce(u.fresh, false) AS fresh, o.used, o.held
+FROM open o LEFT JOIN LATERAL (
+    SELECT u.time, u.value, u.expected,
+        u.received_at > %(at)s - greatest(interval '2 min', 3 * coalesce(u.expected, '20 min')) AS fresh
+    FROM usable_latest u WHERE u.series_id = o.series_id AND u.usable OFFSET 0) u ON true
+WHERE CASE o.condition
+    WHEN 'true' THEN u.fresh IS NOT TRUE OR o.levels IS NOT NULL AND u.time > o.used
+        OR CASE WHEN o.direction > 0 THEN u.value < o.clear ELSE u.value > o.clear END OR u.value = o.clear AND o.clear = o.raise
+    ELSE u.fresh END;
 
 -- standing_of --
 -- As standing, of series that spoke only. Whether a value is to be believed is asked only of those that disagree.
 WITH open AS MATERIALIZED (
     SELECT a.rule_id, a.series_id, t.raise, t.clear, t.direction, t.levels, t.place, t.low, a.condition, a.last_event AS used, a.held
     FROM unnest(%(series)s::int[]) AS m (series_id)
-    JOIN alarm a ON a.series_id = m.series_id AND a.closed_at IS NULL JOIN latest l ON l.series_id = m.series_id
+    CROSS JOIN LATERAL (SELECT * FROM alarm a WHERE a.series_id = m.series_id AND a.closed_at IS NULL OFFSET 0) a
+    JOIN latest l ON l.series_id = m.series_id
     JOIN rule r ON r.id = a.rule_id AND r.kind = 'threshold' AND r.enabled
     JOIN rule_target t ON t.rule_id = a.rule_id AND t.series_id = a.series_id
     WHERE CASE a.condition
@@ -234,7 +279,7 @@ WITH between_ticks AS MATERIALIZED (
     FROM unnest(%(series)s::int[], %(after)s::timestamptz[]) AS m (series_id, after)
     JOIN latest l ON l.series_id = m.series_id
     JOIN reading r ON r.series_id = m.series_id AND r.time > m.after AND (r.time < l.time OR %(newest)s)
-    WHERE r.time <= %(at)s AND r.value BETWEEN -1e300 AND 1e300),
+    WHERE l.time > m.after AND r.time > %(oldest)s AND r.time <= %(at)s AND r.value BETWEEN -1e300 AND 1e300),
 said AS MATERIALIZED (
     SELECT u.* FROM (SELECT DISTINCT series_id FROM between_ticks) b CROSS JOIN LATERAL (
         SELECT u.series_id, u.time, u.expected FROM usable_latest u WHERE u.series_id = b.series_id AND u.usable OFFSET 0) u)
