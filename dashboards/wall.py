@@ -48,7 +48,7 @@ def page_facts(folder: CityFolder, **more: Any) -> str:
     """What our scripts must know, as JSON that is safe inside a script element."""
     language = viewer.language()
     said = {**words("ioc", language), **words("dashboards", language)}
-    facts = {"language": language, "words": said, "marks": marks(language), "units": units(language),
+    facts = {"language": language, "words": said, "marks": list(marks(language)), "units": units(language),
              "build": build(folder), **city_facts(folder), **more}  # fmt: skip
     return (
         orjson.dumps(facts).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

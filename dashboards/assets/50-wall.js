@@ -30,6 +30,7 @@
     if (scenes.length < 2) return;
     $('scenes').replaceChildren(...scenes.map(key => {
       const tab = IOC.make('a', '', IOC.say(IOC.facts.scenes[key].title));
+      tab.title = tab.textContent;
       tab.href = '/wall/' + encodeURIComponent(key); tab.dataset.scene = key;
       tab.addEventListener('click', event => { event.preventDefault(); wanted = key; history.replaceState(null, '', tab.href + location.search); turn(); });
       return tab;
@@ -62,7 +63,8 @@
     strip.hidden = !alarm;
     if (!alarm) return;
     IOC.text('urgent-what', IOC.say(alarm.rule));
-    IOC.text('urgent-where', [alarm.said ? IOC.say(alarm.said) : alarm.value === null ? '' : IOC.number(alarm.value, alarm.decimals || 0) + (alarm.unit ? ' ' + alarm.unit : ''), IOC.say(alarm.sensor) || IOC.say(alarm.feed)].filter(Boolean).join(' · '));
+    IOC.text('urgent-where', [alarm.said ? IOC.say(alarm.said) : alarm.value === null ? '' : IOC.quantity(alarm.value, alarm.decimals || 0, alarm.unit), IOC.say(alarm.sensor) || IOC.say(alarm.feed)].filter(Boolean).join(' · '));
+    for (const id of ['urgent-what', 'urgent-where']) if ($(id).title !== $(id).textContent) $(id).title = $(id).textContent;
     IOC.text('urgent-ago', IOC.age((IOC.live.now() - alarm.opened) / 1000));
   }
 
@@ -101,6 +103,7 @@
     if (box.firstChild) IOC.nodes.patch(box.firstChild, message.drawn, context); else box.append(IOC.nodes.make(message.drawn, context));
     if (box.firstChild.redraw) box.firstChild.redraw();
     for (const el of box.querySelectorAll('*')) if (el.redraw && !el.fitted) { el.fitted = true; el.redraw(); }
+    IOC.nodes.whole(box);
     const look = Object.values(IOC.LOOK).map(l => l.name).find(name => box.firstChild.classList.contains(name)) || '';
     if (box.dataset.look !== look) { box.classList.remove(box.dataset.look || 'plain'); box.classList.add(look || 'plain'); box.dataset.look = look; }
   }

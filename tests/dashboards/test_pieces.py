@@ -26,7 +26,7 @@ MINUTE = timedelta(minutes=1)
 
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
-SAID = lines.Said(nothing="Nothing", before="a week earlier", ahead="Forecast", comma=True)
+SAID = lines.Said(nothing="Nothing", before="a week earlier", ahead="Forecast", language="vi")
 
 
 def line(*minutes, value=1.0, step=None):
