@@ -74,6 +74,7 @@ async def component(wanted: Asked, options: Sequence[tuple[int, str]], *, search
                 html.Div(dcc.Checklist(shows, wanted.show, id="lines-show", inline=True, className="choice"),
                          role="group", **aria(label=word("explore.shown"))),
             ], className="tools"),
+            dcc.Store(id="lines-zoom"),  # set by assets/62-lines.js: of all the chart says, only a zoom in time
             dcc.Store(id="lines-window", data=_store(wanted.span, wanted.window)),
             dcc.Graph(id="lines-graph", figure=await charts.between(chosen, start, stop, wanted.show),
                       config=graphs.config(**_TOOLS),
@@ -90,7 +91,7 @@ def _drawn_window(wanted: Asked) -> tuple[datetime, datetime]:
 
 
 @callback(
-    Output("lines-window", "data"), Input("lines-span", "value"), Input("lines-graph", "relayoutData"),
+    Output("lines-window", "data"), Input("lines-span", "value"), Input("lines-zoom", "data"),
     prevent_initial_call=True,
 )  # fmt: skip
 async def look(span: str, moved: Any) -> Any:

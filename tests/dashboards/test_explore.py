@@ -26,6 +26,7 @@ def series(store):
 def test_a_sensors_page_reads_finer_where_somebody_zooms(window):
     page = window.open(f"/sensor?key={GAUGE}&span=24h", f"{TRACE} && {TRACE}.x.length > 10")
     coarse = page.evaluate(f"{TRACE}.x.length")
+    window.until(f"{PLOT}.heard")
     page.evaluate(f"Plotly.relayout({PLOT}, {{'xaxis.range[0]': {TRACE}.x[0], 'xaxis.range[1]': {TRACE}.x[9]}})")
     window.until("document.getElementById('lines-link').href.includes('start=')")
     window.until(f"{TRACE}.x.length < {coarse}")
