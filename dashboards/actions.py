@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 LENGTHS = {"1h": 1, "4h": 4, "8h": 8, "24h": 24, "72h": 72, "168h": 168}  # hours; a week is the longest
 _BUTTONS = ("ack-do", "comment-do", "reset-do", "assign-do", "shelve-do", "out-do", "back-do")
+BEAT_MS = 4000  # what changes no list, as a comment or a step of the chain, is looked for this often
 _REASON = {"shelve-do", "out-do"}  # no putting aside without a reason
 _ENDS = {"shelved": alarms.unshelve, "out_of_service": alarms.put_back}
 
@@ -45,9 +46,14 @@ class Deed(NamedTuple):
 def panel(row: Row, known: dict[str, str], longest_h: float) -> Component:
     """The forms that fit the alarm as it is; nothing once it is over, and nothing in the past."""
     past = CURRENT.get().at is not None
-    return html.Div([html.Div([] if past else forms(row, known, longest_h), id="ack-form"),
-                     html.Div(told(row), id="ack-said", role="status"),
-                     dcc.Store(id="alarm-seen", data=seen(row))])  # fmt: skip
+    return html.Div(
+        [
+            html.Div([] if past else forms(row, known, longest_h), id="ack-form"),
+            html.Div(told(row), id="ack-said", role="status"),
+            dcc.Interval(id="alarm-beat", interval=BEAT_MS, disabled=past),
+            dcc.Store(id="alarm-seen", data=seen(row)),
+        ]
+    )
 
 
 def seen(row: Row) -> dict[str, Any]:
@@ -169,6 +175,7 @@ def _note(note: str | None) -> str:
     Output("alarm-state", "children"),
     *(Input(id_, "n_clicks") for id_ in _BUTTONS),
     Input("signal-alarms", "data"),
+    Input("alarm-beat", "n_intervals"),
     State("ack-by", "value"),
     State("ack-note", "value"),
     State("shelf-length", "value"),
@@ -184,7 +191,7 @@ async def act(*given: Any) -> Any:
     wanted, viewer = str(ctx.triggered_id), CURRENT.get()
     if not ctx.triggered or not ctx.triggered[0]["value"] or viewer.at is not None:
         return (no_update,) * 5
-    if wanted == "signal-alarms":
+    if wanted in {"signal-alarms", "alarm-beat"}:
         return await _news(int(id_), was, by or "", note or "")
     deed = Deed(wanted, (by or "").strip()[:80], (note or "").strip()[:500], timedelta(hours=LENGTHS.get(length, 4)),
                 bool(normal), str(person or ""), was["version"] if wanted != "comment-do" else None)  # fmt: skip

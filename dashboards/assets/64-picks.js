@@ -45,7 +45,7 @@
     if (said === ordered || !said) return;
     ordered = said;
     const [what, , ids] = said.split(':');
-    if (what === 'clear') picked.clear();
+    picked.clear();
     if (what === 'pick') for (const id of ids.split(',')) if (id) picked.add(+id);
     told();
   }

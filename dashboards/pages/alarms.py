@@ -52,6 +52,7 @@ async def _page(wanted: Asked) -> Component:
             ),
             dcc.Store(id="alarm-view", data=_view(wanted)),
             dcc.Store(id="alarm-picked", data=[]),
+            dcc.Interval(id="alarm-pulse", interval=20_000, disabled=past),  # how long each lasts, and who has it
             *([] if past else [_bulk()]),
             html.Div(alarm_list.table(wanted, found), id="alarm-table"),
         ],
@@ -126,9 +127,10 @@ async def turn(_: Any, *given: Any) -> Any:
 
 @callback(Output("alarm-table", "children"), Output("alarm-which", "options"), Output("alarm-priority", "options"),
           *(Input(id_, "value") for id_ in _FILTERS), Input("alarm-view", "data"), Input("signal-alarms", "data"),
+          Input("alarm-pulse", "n_intervals"),
           prevent_initial_call=True)  # fmt: skip
 async def listed(*given: Any) -> Any:
-    wanted = _wanted(list(given[:-2]), given[-2])
+    wanted = _wanted(list(given[:-3]), given[-3])
     found: list[Any] = []
 
     async def build() -> Any:
