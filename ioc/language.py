@@ -27,6 +27,7 @@ _OWN = {
     "h": "duration-hour", "km/h": "speed-kilometer-per-hour", "m/s": "speed-meter-per-second",
 }  # fmt: skip
 _OWN_PER_HOUR = {"mm/h": "length-millimeter", "m³/h": "volume-cubic-meter"}
+_FEW = 5  # a number that needs no mark and is many in every grammar
 _CLOSE = {"%": "{}%", "°C": "{}°C", "°": "{}°"}  # no space before these
 _UNITS = ((86400 * 2, 86400, "days"), (3600 * 2, 3600, "hours"), (120, 60, "minutes"), (0, 1, "seconds"))
 _HUGE = 1e15
@@ -104,11 +105,11 @@ def pattern(unit: str, lang: str) -> str:
     if lang == "en":  # as on any instrument: s, min, h
         return written
     if unit in _OWN:
-        written = str(format_unit("{}", _OWN[unit], "short", locale=lang))
+        written = str(format_unit(_FEW, _OWN[unit], "short", locale=lang))
     elif unit in _OWN_PER_HOUR:
-        hourly = format_compound_unit("{}", _OWN_PER_HOUR[unit], 1, "hour", "short", locale=lang)
+        hourly = format_compound_unit(_FEW, _OWN_PER_HOUR[unit], 1, "hour", "short", locale=lang)
         written = str(hourly or written)
-    return " ".join(written.replace("\N{NO-BREAK SPACE}", " ").split())
+    return " ".join(written.replace(str(_FEW), "{}").replace("\N{NO-BREAK SPACE}", " ").split())
 
 
 def unit_of(unit: str, lang: str) -> str:

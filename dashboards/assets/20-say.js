@@ -16,10 +16,15 @@ window.IOC = (() => {
     for (const key of [facts.language, '', 'en', 'vi']) if (text[key] !== undefined) return text[key];
     return Object.values(text)[0] || '';
   };
-  const number = (value, decimals) => {
+  // As the server rounds: by the exact value, a tie to the even digit. A mail and a wall never differ by one.
+  const fixed = (value, decimals) => {
+    const long = value.toFixed(decimals + 30), tie = /^50+$/.test(long.slice(-30)), below = long.slice(0, decimals ? -30 : -31);
+    return tie && '02468'.includes(below.slice(-1)) ? below : value.toFixed(decimals);
+  };
+  const number = (value, decimals = 0) => {
     if (value === null || value === undefined || !isFinite(value)) return '–';
     if (Math.abs(value) >= 1e15) return value.toExponential(2).replace('-', '−').replace(/(\d)\.(\d+)e\+?/, (_, a, b) => a + marks[0] + b + '·10^'); // three hundred digits say nothing
-    const text = Math.abs(value).toLocaleString('en-US', {minimumFractionDigits: decimals, maximumFractionDigits: decimals});
+    const [whole, rest] = fixed(Math.abs(value), decimals).split('.'), text = whole.replace(/\B(?=(\d{3})+$)/g, ',') + (rest ? '.' + rest : '');
     return (value < 0 && /[1-9]/.test(text) ? '−' : '') + swap(text);
   };
   // A number with its unit, and the unit alone, as this language writes them (ioc/language.py says the same).

@@ -172,7 +172,7 @@ def test_every_phrase_a_screen_asks_for_is_there():
     for file in [*ROOT.rglob("*.py"), *ROOT.glob("assets/[2-9]*.js"), *ROOT.glob("templates/*.html")]:
         text = file.read_text(encoding="utf-8")
         asked |= set(re.findall(r"""(?:word|IOC\.word)\(["']([a-z0-9_.]+[a-z0-9])["'][,)]""", text)) | set(
-            re.findall(r"""(?:words|said)\[["']([a-z0-9_.]+)["']\]""", text)
+            re.findall(r"""(?:words|said)\[["']([a-z0-9_]+\.[a-z0-9_.]+)["']\]""", text)
         )
     assert sorted(asked - set(known)) == []
     assert len(asked) > 100
