@@ -111,11 +111,12 @@ def _figures(row: dict[str, Any]) -> list[tuple[str, Any]]:
         if row["value_at"]
         else None
     )
+    judged = {**row, "unit": row["judged_unit"]}
     measured = [
-        ("alarm.level", parts.reading(row, "threshold"), row["threshold"]),
-        ("alarm.value", parts.reading(row), row["value"]),
+        ("alarm.level", parts.reading(judged, "threshold"), row["threshold"]),
+        ("alarm.value", parts.reading(judged), row["value"]),
         ("alarm.now", seen, row["value_at"]),
-        ("alarm.peak", parts.reading(row, "peak"), row["peak"]),
+        ("alarm.peak", parts.reading(judged, "peak"), row["peak"]),
     ]
     return [(word(key), said) for key, said, there in measured if there is not None]
 

@@ -154,3 +154,11 @@ def test_an_operator_at_a_terminal(conn, gauge, ioc):
     assert ioc("maintenance", "--end", "1")[0] == 0
     assert ioc("maintenance", "--end", "1")[0] == 1
     assert ioc("show", "99")[0] == 1
+
+
+def test_what_is_judged_has_a_unit_of_its_own(conn):
+    said = {
+        kind: conn.execute("SELECT alarm_unit(%s, '°C')", [kind]).fetchone()[0]
+        for kind in ("threshold", "rate", "duration", "count")
+    }
+    assert said == {"threshold": "°C", "rate": "°C/h", "duration": "s", "count": ""}

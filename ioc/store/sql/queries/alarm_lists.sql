@@ -22,7 +22,7 @@ SELECT a.id, a.priority, s.isa, a.condition, a.acked_at, a.acked_by, a.ack_note,
     a.sensor_id, a.feed_id, a.row_version, a.one_shot, a.parent_id, a.maintenance_id, ct.key AS assigned_to,
     ct.name AS assigned_name, a.assigned_at, a.assigned_by,
     r.key AS rule, r.kind, r.name AS rule_name, e.key AS sensor, e.name AS sensor_name,
-    f.key AS feed, f.name AS feed_name, se.metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
+    f.key AS feed, f.name AS feed_name, se.metric, m.name AS metric_name, alarm_unit(r.kind, coalesce(m.unit, '')) AS unit,
     coalesce(m.decimals, 1) AS decimals, m.settings->'states' AS states, p.total
 FROM picked p JOIN alarm a ON a.id = p.id JOIN alarm_state s ON s.id = a.id JOIN rule r ON r.id = a.rule_id
 LEFT JOIN sensor e ON e.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id
@@ -52,7 +52,7 @@ SELECT a.id, a.priority, s.isa, a.condition, a.acked_at, a.acked_by, a.ack_note,
     a.sensor_id, a.feed_id, a.row_version, a.one_shot, a.parent_id, a.maintenance_id, ct.key AS assigned_to,
     ct.name AS assigned_name, a.assigned_at, a.assigned_by,
     r.key AS rule, r.kind, r.name AS rule_name, e.key AS sensor, e.name AS sensor_name,
-    f.key AS feed, f.name AS feed_name, se.metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
+    f.key AS feed, f.name AS feed_name, se.metric, m.name AS metric_name, alarm_unit(r.kind, coalesce(m.unit, '')) AS unit,
     coalesce(m.decimals, 1) AS decimals, m.settings->'states' AS states
 FROM picked p JOIN alarm a ON a.id = p.id JOIN alarm_state s ON s.id = a.id JOIN rule r ON r.id = a.rule_id
 LEFT JOIN sensor e ON e.id = a.sensor_id LEFT JOIN feed f ON f.id = a.feed_id

@@ -94,8 +94,8 @@ WITH found AS (
         CASE t.suppression WHEN 'hidden' THEN 'by_design' WHEN 'shelved' THEN 'shelved' WHEN 'taken_out' THEN 'out_of_service'
             ELSE 'none' END AS suppression_then,
         coalesce((r.settings->>'latching')::boolean, false) AND coalesce(t.reset, 0) < coalesce(t.raised, 0) AS latched_then,
-        r.name AS rule
-    FROM found f JOIN told t ON t.id = f.id JOIN rule r ON r.id = f.rule_id
+        r.name AS rule, r.kind AS rule_kind
+    FROM found f JOIN told t ON t.id = f.id JOIN rule r ON r.id = f.rule_id AND r.kind <> 'heartbeat'
 )
 SELECT a.id, a.priority, a.condition_then AS condition, a.acked_then AS acked, a.suppression_then AS suppression,
     CASE a.suppression_then WHEN 'shelved' THEN 'G' WHEN 'by_design' THEN 'H' WHEN 'out_of_service' THEN 'I'
@@ -103,7 +103,8 @@ SELECT a.id, a.priority, a.condition_then AS condition, a.acked_then AS acked, a
             WHEN a.latched_then THEN CASE WHEN a.acked_then THEN 'F' ELSE 'E' END ELSE 'D' END END AS isa,
     a.rule, a.value_then AS value, a.threshold, a.series_id, a.sensor_id, a.domain, coalesce(a.area, s.area, '') AS area,
     s.name AS sensor, s.key AS sensor_key, f.name AS feed, coalesce(a.lat, s.lat) AS lat, coalesce(a.lon, s.lon) AS lon,
-    m.unit, m.decimals, m.settings->'states' AS states, (extract(epoch FROM a.opened_at) * 1000000)::bigint AS opened
+    alarm_unit(a.rule_kind, m.unit) AS unit, m.decimals, m.settings->'states' AS states,
+    (extract(epoch FROM a.opened_at) * 1000000)::bigint AS opened
 FROM state a
 LEFT JOIN sensor s ON s.id = a.sensor_id
 LEFT JOIN feed f ON f.id = a.feed_id

@@ -27,7 +27,7 @@ WHERE t.series_id = %(series)s AND r.enabled AND t.raise IS NOT NULL ORDER BY t.
 -- Alarms, newest first: open or all, one priority or all, one sensor or all, text anywhere in rule or sensor name.
 SELECT a.id, a.priority, a.condition, a.acked_at, a.acked_by, a.suppression, st.isa, r.name AS rule, a.value, a.peak,
        a.threshold, a.domain, coalesce(a.area, s.area, '') AS area, s.name AS sensor, s.key AS sensor_key, s.id AS sensor_id,
-       f.name AS feed, a.opened_at, a.cleared_at, a.closed_at, coalesce(m.unit, '') AS unit, coalesce(m.decimals, 1) AS decimals,
+       f.name AS feed, a.opened_at, a.cleared_at, a.closed_at, alarm_unit(r.kind, coalesce(m.unit, '')) AS unit, coalesce(m.decimals, 1) AS decimals,
        m.settings->'states' AS states, a.suppressed_until
 FROM alarm a
 JOIN alarm_state st ON st.id = a.id
@@ -46,7 +46,7 @@ ORDER BY (a.closed_at IS NOT NULL), CASE WHEN a.closed_at IS NULL THEN a.priorit
 -- One alarm with everything that explains it.
 SELECT a.*, st.isa, r.key AS rule_key, r.kind AS rule_kind, r.name AS rule, r.settings, s.name AS sensor, s.key AS sensor_key,
        f.name AS feed, f.key AS feed_key, coalesce(a.lat, p.lat, s.lat) AS at_lat, coalesce(a.lon, p.lon, s.lon) AS at_lon,
-       coalesce(a.area, s.area) AS area_key, m.key AS metric, m.name AS metric_name, coalesce(m.unit, '') AS unit,
+       coalesce(a.area, s.area) AS area_key, m.key AS metric, m.name AS metric_name, coalesce(m.unit, '') AS unit, alarm_unit(r.kind, coalesce(m.unit, '')) AS judged_unit,
        coalesce(m.decimals, 1) AS decimals, m.settings->'states' AS states, l.value AS value_now, l.time AS value_at,
        (SELECT ar.name FROM area ar WHERE ar.key = coalesce(a.area, s.area) ORDER BY ar.valid_from DESC LIMIT 1) AS area_name,
        (SELECT c.name FROM contact c WHERE c.id = a.assigned_to) AS assigned_name

@@ -70,11 +70,11 @@ SELECT DISTINCT series_id FROM quality WHERE active AND kind IN ('stuck', 'skew'
 SELECT series, sensors, registry, (extract(epoch FROM at) * 1000000)::bigint FROM change WHERE id = ANY(%(ids)s);
 
 -- alarms --
--- Alarms whose episode is not over, the worst and newest first.
+-- Alarms whose episode is not over, but for the test alarm, the worst and newest first.
 SELECT a.id, a.priority, a.condition, a.acked_at IS NOT NULL AS acked, a.suppression, st.isa, r.name AS rule, a.value,
        a.threshold, a.series_id, a.sensor_id, a.domain, coalesce(a.area, s.area, '') AS area, s.name AS sensor,
        s.key AS sensor_key, f.name AS feed, coalesce(a.lat, s.lat) AS lat, coalesce(a.lon, s.lon) AS lon,
-       m.unit, m.decimals, m.settings->'states' AS states, (extract(epoch FROM a.opened_at) * 1000000)::bigint AS opened
+       alarm_unit(r.kind, m.unit) AS unit, m.decimals, m.settings->'states' AS states, (extract(epoch FROM a.opened_at) * 1000000)::bigint AS opened
 FROM alarm a
 JOIN alarm_state st ON st.id = a.id
 JOIN rule r ON r.id = a.rule_id
@@ -82,7 +82,7 @@ LEFT JOIN sensor s ON s.id = a.sensor_id
 LEFT JOIN feed f ON f.id = a.feed_id
 LEFT JOIN series se ON se.id = a.series_id
 LEFT JOIN metric m ON m.key = se.metric
-WHERE a.closed_at IS NULL
+WHERE a.closed_at IS NULL AND r.kind <> 'heartbeat'
 ORDER BY a.condition = 'false', a.suppression <> 'none', a.priority, a.opened_at DESC;
 
 -- areas --
