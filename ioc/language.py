@@ -101,7 +101,7 @@ def pattern(unit: str, lang: str) -> str:
     lang = known(lang)
     if unit in _CLOSE:
         return _CLOSE[unit]
-    written = f"{{}} {unit.replace('{', '').replace('}', '')}" if unit else "{}"
+    written = f"{{}} {unit}" if unit else "{}"
     if lang == "en":  # as on any instrument: s, min, h
         return written
     if unit in _OWN:
@@ -114,13 +114,13 @@ def pattern(unit: str, lang: str) -> str:
 
 def unit_of(unit: str, lang: str) -> str:
     """The unit alone, as beside a large figure or at an axis: 'm', in Lao 'ມ'."""
-    return pattern(unit, lang).replace("{}", "").strip()
+    return pattern(unit, lang).replace("{}", "", 1).strip()
 
 
 def quantity(value: float | None, decimals: int, unit: str | None, lang: str) -> str:
     """A number with its unit; the dash alone where there is no number."""
     said = number(value, decimals, lang)
-    return said if not unit or said == NOTHING else pattern(unit, lang).format(said)
+    return said if not unit or said == NOTHING else pattern(unit, lang).replace("{}", said, 1)
 
 
 def units(lang: str) -> dict[str, str]:

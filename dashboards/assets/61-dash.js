@@ -2,8 +2,9 @@
 'use strict';
 (() => {
   // Its menus speak English unless each is told otherwise: all are told here, once.
-  const core = window.dash_core_components;
-  if (core && core.Dropdown && window.React) {
+  function translate() {
+    const core = window.dash_core_components;
+    if (!core || !core.Dropdown || !window.React) return;
     const real = core.Dropdown, say = key => IOC.word('menu.' + key);
     const labels = {select_all: say('all'), deselect_all: say('no_longer_all'), selected_count: IOC.word('menu.chosen', {n: '{num_selected}'}), search: say('search'),
       clear_search: say('clear_search'), clear_selection: say('clear'), no_options_found: say('nothing')};
@@ -40,6 +41,7 @@
 
   document.addEventListener('DOMContentLoaded', () => {
     if (!document.getElementById('ioc-page') || document.getElementById('wall')) return;
+    translate();
     let wait = 0;
     new MutationObserver(() => { wait = wait || requestAnimationFrame(() => { wait = 0; mend(); }); })
       .observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['aria-selected', 'tabindex']});

@@ -120,7 +120,7 @@ def _axis(units: list[str], unit: str) -> str:
 def _draw(found: go.Figure, one: Drawn, place: int, axis: str, span: Span, said: Said, *, alone: bool) -> None:
     colour, dash = COLOURS[place % len(COLOURS)], DASHES[place % len(DASHES)] if not alone else "solid"
     common = {"yaxis": axis, "legendgroup": str(place), "name": escape(one.name)}
-    value = escape(pattern(one.unit, said.language)).replace("{}", f"%{{y:,.{one.decimals}f}}")
+    value = escape(pattern(one.unit, said.language)).replace("{}", f"%{{y:,.{one.decimals}f}}", 1)
     hover = f"{value}<extra>%{{fullData.name}}</extra>"
     if one.before is not None:
         found.add_scatter(x=local(one.before.time, span.zone), y=one.before.mean, mode="lines", connectgaps=False,

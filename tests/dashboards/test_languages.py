@@ -140,7 +140,8 @@ def looked(window: Window, path: str, lang: str, city: frozenset[str]) -> list[s
 @pytest.mark.parametrize("part", [DESKS[:7], DESKS[7:13], DESKS[13:], WALLS], ids=["city", "alarms", "data", "walls"])
 def test_no_page_is_untranslated_or_cut_off(window, store, city_says, lang, part):
     window.context.add_cookies([{"name": "ioc_language", "value": lang, "url": window.served.url}])
-    named = {text for (names,) in store.execute("SELECT name FROM sensor UNION ALL SELECT name FROM rule UNION ALL SELECT name FROM feed UNION ALL SELECT action FROM rule").fetchall() for text in (names or {}).values()}  # fmt: skip
+    said = store.execute("SELECT name FROM sensor UNION ALL SELECT name FROM feed UNION ALL SELECT name FROM rule UNION ALL SELECT settings FROM rule").fetchall()  # fmt: skip
+    named = frozenset(text for (one,) in said for text in _names(one))
     window.page.set_viewport_size({"width": 1920, "height": 1080})
     faults = [f for path in part for f in looked(window, path, lang, city_says | named)]
     window.faults = [f for f in window.faults if "404" not in f]  # the page that is nowhere
@@ -157,7 +158,7 @@ def test_the_fonts_of_a_language_are_ours_and_are_used(window):
         tool.send("DOM.enable")
         tool.send("CSS.enable")
         root = tool.send("DOM.getDocument", {"depth": -1})["root"]["nodeId"]
-        for place in ("#top h1", ".widget .label", ".legend", "#date"):
+        for place in ("#top h1", ".widget .label", ".widget .head", "#date"):
             node = tool.send("DOM.querySelector", {"nodeId": root, "selector": place})["nodeId"]
             fonts = tool.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
             assert all(f["isCustomFont"] for f in fonts), (lang, place, fonts)
