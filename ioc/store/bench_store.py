@@ -48,6 +48,8 @@ def begin(conn: Connection, series: int) -> Past:
     past.live = [row[0] for row in conn.execute(queries.load("bench_store")["ids"])]
     if past.engine == "plain":
         _run(conn, "weeks", start=past.start, end=past.until + timedelta(days=2))
+    else:
+        _run(conn, "rest")
     return past
 
 
@@ -117,9 +119,7 @@ def _load(conn: Connection, past: Past, series: list[int], start: datetime, end:
 
 
 def _settle(conn: Connection, past: Past) -> None:
-    _run(conn, "settle")
-    if past.engine == "plain":
-        _run(conn, "settle_rollups")
+    _run(conn, "settle" if past.engine == "plain" else "settle_all")
 
 
 def _run(conn: Connection, name: str, **values: Any) -> None:

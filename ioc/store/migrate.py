@@ -188,13 +188,14 @@ def _offered_engine(conn: Connection) -> str:
 def _licensed(conn: Connection) -> bool:
     """Whether this TimescaleDB has columnstore and continuous aggregates, which builds under the Apache licence lack.
 
-    Only an extension that was made knows its licence, so it is made and undone. Where it cannot be made, the migration
-    itself will say why.
+    Only an extension that was made knows its licence, so it is made and undone; on a connection of its own, because
+    TimescaleDB plans its queries badly in a session that saw that. Where it cannot be made, the migration says why.
     """
     sql, licence = queries.load("migrate"), None
-    with suppress(psycopg.Error), conn.transaction(force_rollback=True):
-        conn.execute(sql["extension"])
-        licence = conn.execute(sql["licence"]).fetchone()
+    with suppress(psycopg.Error), psycopg.connect(conn.info.dsn, password=conn.info.password) as trial:
+        trial.execute(sql["extension"])
+        licence = trial.execute(sql["licence"]).fetchone()
+        trial.rollback()
     return licence != ("apache",)
 
 

@@ -7,6 +7,7 @@ from statistics import fmean
 from zoneinfo import ZoneInfo
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from ioc.store import aggregates, migrate, rollups
 from ioc.store.aggregates import Beyond
@@ -27,9 +28,11 @@ def the_city(conn):
 
 
 def area(conn, key, kind, first="-infinity", last="infinity"):
-    query = """INSERT INTO area (key, name, kind, valid_from, valid_to, geometry) VALUES (%s, '{}', %s, %s, %s, '{}')
+    """Its polygon is far from every sensor: who is in it is said by put_in."""
+    query = """INSERT INTO area (key, name, kind, valid_from, valid_to, geometry) VALUES (%s, '{}', %s, %s, %s, %s)
                RETURNING id"""
-    return conn.execute(query, (key, kind, first, last)).fetchone()[0]
+    far = {"type": "Polygon", "coordinates": [[[0, 0], [0.01, 0], [0.01, 0.01], [0, 0]]]}
+    return conn.execute(query, (key, kind, first, last, Jsonb(far))).fetchone()[0]
 
 
 def put_in(conn, series, kind, *stays, since="-infinity", until="infinity"):

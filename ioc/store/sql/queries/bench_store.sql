@@ -71,12 +71,17 @@ CALL refresh_continuous_aggregate('rollup_1h', %(start)s::timestamptz, %(end)s::
 CALL refresh_continuous_aggregate('rollup_1d', %(start)s::timestamptz, %(end)s::timestamptz);
 
 -- settle --
--- As autovacuum leaves the tables some minutes after a load.
-VACUUM (ANALYZE) reading, latest, series, sensor, sensor_area;
+-- On plain: as autovacuum leaves the tables some minutes after a load.
+VACUUM (ANALYZE) reading, rollup_1h, rollup_1d, latest, series, sensor, sensor_area;
 
--- settle_rollups --
--- As settle; on plain, where rollups are tables.
-VACUUM (ANALYZE) rollup_1h, rollup_1d;
+-- settle_all --
+-- On timescale, where rollups are kept in tables of other names.
+VACUUM (ANALYZE);
+
+-- rest --
+-- On timescale: its policies, so that it does not pack five years beside what is measured, as it would after no week.
+SELECT count(*) FROM (
+    SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE hypertable_schema IS NOT NULL) AS resting;
 
 -- week --
 -- On timescale: the chunk of a moment.
