@@ -2,7 +2,8 @@
 
 A group (one family of rules in one area) becomes one mail once its first message has waited long enough; what joins it
 later waits for the others of five minutes, unless it is critical. Many groups or many alarms within minutes are a
-flood: then one table holds everything, and the next follows after a pause. Low priority waits for the digest.
+flood: then one table holds everything, and the next follows after a pause. Low priority waits for the digest, and so does
+what late samples, or those of an outage, tell of once it is over.
 """
 
 from __future__ import annotations
@@ -58,11 +59,12 @@ def plan(
     uncleared: (contact, group) of which alarms that were told still stand.
     """
     people: dict[int, list[Pending]] = defaultdict(list)
-    drop = []
-    for one in pending:
+    drop, owed = [], list(pending)
+    past = _past(owed)
+    for one in owed:
         if _idle(one):
             drop.append(one.id)
-        elif one.priority < LOW:
+        elif one.priority < LOW and (one.contact_id, one.alarm_id) not in past:
             people[one.contact_id].append(one)
     standing = {who: {g for w, g in uncleared if w == who} for who in people}
     mails = [mail for who, owed in people.items() for mail in _person(owed, recent.get(who, ()), now, standing[who])]
@@ -70,12 +72,23 @@ def plan(
 
 
 def digest(pending: Iterable[Pending]) -> dict[int, list[Pending]]:
-    """What waits for each contact's digest."""
+    """What waits for each contact's digest: what is low, and what is news of the past."""
     found: dict[int, list[Pending]] = defaultdict(list)
-    for one in pending:
-        if one.priority >= LOW and not _idle(one):
+    owed = list(pending)
+    past = _past(owed)
+    for one in owed:
+        if (one.priority >= LOW or (one.contact_id, one.alarm_id) in past) and not _idle(one):
             found[one.contact_id].append(one)
     return found
+
+
+def _past(pending: Sequence[Pending]) -> set[tuple[int, int]]:
+    """(contact, alarm) of what was found late and was over before its person was told; never of what is critical."""
+    return {
+        (one.contact_id, one.alarm_id)
+        for one in pending
+        if one.late and one.priority > 1 and one.condition == "false" and one.reason == "raised"
+    }
 
 
 def _idle(one: Pending) -> bool:

@@ -31,6 +31,7 @@ class Pending(NamedTuple):
     suppression: str
     closed: bool
     contact_state: str
+    late: bool = False  # it was found in samples that came late, or after an outage
 
 
 class Written(NamedTuple):

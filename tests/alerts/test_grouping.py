@@ -49,6 +49,20 @@ def test_the_end_of_a_whole_group_is_told_at_once_of_a_part_of_it_after_five_min
     assert kinds(over, [wrote(0)], 300, uncleared={(1, "tide|a")}) == ["resolved"]
 
 
+def test_what_was_found_late_and_is_over_is_a_line_of_the_digest_unless_it_is_critical():
+    late = {"condition": "false", "late": True}
+    both = [owed(1, alarm=7, **late), owed(2, alarm=7, reason="resolved", **late)]
+    assert plan(both, {}, START + 60 * S) == ([], [])
+    assert [one.id for one in digest(both)[1]] == [1, 2]
+    told = both[1:]  # its beginning was mailed while it stood: its end is owed
+    assert (kinds(told, [], 60), digest(told)) == (["resolved"], {})
+    stands = [owed(1, alarm=7, late=True)]
+    assert (kinds(stands, [], 60), digest(stands)) == (["alarm"], {})
+    critical = [owed(1, alarm=7, priority=1, **late), owed(2, alarm=7, reason="resolved", priority=1, **late)]
+    assert (kinds(critical, [], 60), digest(critical)) == (["alarm"], {})
+    assert kinds([one._replace(late=False) for one in both], [], 60) == ["alarm"]
+
+
 def test_fifty_rules_at_once_are_one_mail_to_each_person():
     storm = [owed(i, who=who, group=f"g{i}", priority=1 + i % 3) for who in (1, 2) for i in range(50)]
     mails = plan(storm, {}, START).mails

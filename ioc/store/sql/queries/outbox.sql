@@ -1,7 +1,7 @@
 -- pending --
 -- Everything still owed to people to whom something is due now, with the alarm as it is now.
 SELECT i.id, i.contact_id, i.alarm_id, i.reason, i.group_key, i.not_before, a.priority, a.condition, a.acked_at IS NOT NULL AS acked,
-    a.suppression, a.closed_at IS NOT NULL AS closed, c.state AS contact_state
+    a.suppression, a.closed_at IS NOT NULL AS closed, c.state AS contact_state, a.detected_late AS late
 FROM intent i JOIN alarm a ON a.id = i.alarm_id JOIN contact c ON c.id = i.contact_id
 WHERE i.state = 'open' AND (%(everybody)s
     OR i.contact_id IN (SELECT contact_id FROM intent WHERE state = 'open' AND not_before <= %(at)s))

@@ -275,11 +275,13 @@ WHERE u.fresh;
 -- Pairs that a sample between the last tick's newest and this one's moves, though the newest itself may not. After an
 -- outage the newest as well: it may be the last word of a sensor that is silent by now.
 WITH between_ticks AS MATERIALIZED (
-    SELECT r.series_id, r.time, r.value
+    SELECT m.series_id, r.time, r.value
     FROM unnest(%(series)s::int[], %(after)s::timestamptz[]) AS m (series_id, after)
-    JOIN latest l ON l.series_id = m.series_id
-    JOIN reading r ON r.series_id = m.series_id AND r.time > m.after AND (r.time < l.time OR %(newest)s)
-    WHERE l.time > m.after AND r.time > %(oldest)s AND r.time <= %(at)s AND r.value BETWEEN -1e300 AND 1e300),
+    JOIN latest l ON l.series_id = m.series_id AND l.time > m.after
+    CROSS JOIN LATERAL (
+        SELECT r.time, r.value FROM reading r
+        WHERE r.series_id = m.series_id AND r.time > m.after AND r.time > %(oldest)s AND r.time <= %(at)s
+          AND (r.time < l.time OR %(newest)s) AND r.value BETWEEN -1e300 AND 1e300 OFFSET 0) r),
 said AS MATERIALIZED (
     SELECT u.* FROM (SELECT DISTINCT series_id FROM between_ticks) b CROSS JOIN LATERAL (
         SELECT u.series_id, u.time, u.expected FROM usable_latest u WHERE u.series_id = b.series_id AND u.usable OFFSET 0) u)
