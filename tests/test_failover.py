@@ -42,10 +42,16 @@ class Pair:
         with database.connect(self.primary.url, autocommit=True) as conn:
             migrate.migrate(conn)
         self._copy()
-        self.standby.start(**SETTINGS)
         with psycopg.connect(self.primary.url, autocommit=True) as conn:
             conn.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
             conn.execute("SELECT pg_reload_conf()")
+        return self
+
+    def whole(self):
+        """With a standby that follows, also after a test that stopped it."""
+        if self.standby.process is None or self.standby.process.poll() is not None:
+            self.standby.start(**SETTINGS)
+        with psycopg.connect(self.primary.url, autocommit=True) as conn:
             confirming = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
             services.wait_for(lambda: conn.execute(confirming).fetchone(), "the standby confirms commits")
         return self
@@ -72,13 +78,19 @@ class Pair:
         self.primary.stop()
 
 
-@pytest.fixture
-def pair(tmp_path):
-    made = Pair(tmp_path)
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    made = Pair(tmp_path_factory.mktemp("servers"))
     try:
         yield made.start()
     finally:
         made.stop()
+
+
+@pytest.fixture
+def pair(servers):
+    """The same two servers for every test; the test that kills the primary is the last of them."""
+    return servers.whole()
 
 
 def stored(url):
@@ -98,45 +110,6 @@ def beats(url, name):
         return conn.execute(
             "SELECT 1 FROM process WHERE name = %s AND beat_at > now() - interval '3 s'", (name,)
         ).fetchone()
-
-
-@pytest.mark.mosquitto
-def test_ingest_screens_and_alerts_move_to_the_promoted_standby_and_nothing_is_lost(pair, tmp_path):
-    broker = services.Mosquitto(tmp_path / "broker").start()
-    folder = rig.city(tmp_path / "city", metrics='[n]\nname = "n"\n', **FEEDS)
-    ingester = Ingester(folder, pair.url, f"mqtt://127.0.0.1:{broker.port}").start()
-    stop, hub = threading.Event(), Hub()
-    live = Live(pair.url, folders.load(folder), hub, lambda f, *a: f(*a), None)
-    screens = threading.Thread(target=live.run, args=(stop,), daemon=True)
-    sender, log = Sender(broker.port, kinds=("timed",)), (tmp_path / "alerts.log").open("wb")
-    judge = alerts(folder, pair.url, log)
-    try:
-        screens.start()
-        sender.start()
-        services.wait_for(lambda: len(stored(pair.primary.url)) > 200, "readings come in", 30)
-        services.wait_for(lambda: live.snap and live.snap.heard, "screens hear of them")
-        services.wait_for(lambda: beats(pair.primary.url, "alerts"), "somebody evaluates", 40)
-        committed = stored(pair.primary.url)
-        pair.kill()
-        services.wait_for(lambda: not ingester.ready(), "the ingester says that it waits")
-        a_standby_alone_says_what_to_do(pair)
-        pair.promote()
-        promoted = time.time_ns() // 1000
-        services.wait_for(ingester.ready, "the ingester goes on", 40, 0.05)
-        services.wait_for(lambda: live.snap.heard > promoted, "screens hear of new commits", 40)
-        services.wait_for(lambda: beats(pair.standby.url, "alerts"), "somebody evaluates again", 40)
-        sender.finish(60)
-        assert committed <= stored(pair.standby.url)
-        assert_exactly_once(pair.standby.url, sender, ("timed",))
-        assert ingester.stop() == 0
-    finally:
-        stop.set()
-        ingester.stop()
-        judge.terminate()
-        judge.wait(20)
-        log.close()
-        broker.stop()
-        screens.join(10)
 
 
 def test_no_commit_counts_that_no_standby_confirmed(pair):
@@ -179,6 +152,45 @@ def test_the_past_is_read_from_a_replica_that_follows_and_from_the_primary_else(
             assert past.read(port) == pair.primary.port
         finally:
             past.close()
+
+
+@pytest.mark.mosquitto
+def test_ingest_screens_and_alerts_move_to_the_promoted_standby_and_nothing_is_lost(pair, tmp_path):
+    broker = services.Mosquitto(tmp_path / "broker").start()
+    folder = rig.city(tmp_path / "city", metrics='[n]\nname = "n"\n', **FEEDS)
+    ingester = Ingester(folder, pair.url, f"mqtt://127.0.0.1:{broker.port}").start()
+    stop, hub = threading.Event(), Hub()
+    live = Live(pair.url, folders.load(folder), hub, lambda f, *a: f(*a), None)
+    screens = threading.Thread(target=live.run, args=(stop,), daemon=True)
+    sender, log = Sender(broker.port, kinds=("timed",)), (tmp_path / "alerts.log").open("wb")
+    judge = alerts(folder, pair.url, log)
+    try:
+        screens.start()
+        sender.start()
+        services.wait_for(lambda: len(stored(pair.primary.url)) > 200, "readings come in", 30)
+        services.wait_for(lambda: live.snap and live.snap.heard, "screens hear of them")
+        services.wait_for(lambda: beats(pair.primary.url, "alerts"), "somebody evaluates", 40)
+        committed = stored(pair.primary.url)
+        pair.kill()
+        services.wait_for(lambda: not ingester.ready(), "the ingester says that it waits")
+        a_standby_alone_says_what_to_do(pair)
+        pair.promote()
+        promoted = time.time_ns() // 1000
+        services.wait_for(ingester.ready, "the ingester goes on", 40, 0.05)
+        services.wait_for(lambda: live.snap.heard > promoted, "screens hear of new commits", 40)
+        services.wait_for(lambda: beats(pair.standby.url, "alerts"), "somebody evaluates again", 40)
+        sender.finish(60)
+        assert committed <= stored(pair.standby.url)
+        assert_exactly_once(pair.standby.url, sender, ("timed",))
+        assert ingester.stop() == 0
+    finally:
+        stop.set()
+        ingester.stop()
+        judge.terminate()
+        judge.wait(20)
+        log.close()
+        broker.stop()
+        screens.join(10)
 
 
 def beat(url):

@@ -299,7 +299,7 @@ def _read(number):
         return b""
 
 
-@pytest.mark.parametrize(("form", "few", "many"), [("csv", 20_000, 220_000), ("geoparquet", 110_000, 330_000)])
+@pytest.mark.parametrize(("form", "few", "many"), [("csv", 20_000, 140_000), ("geoparquet", 110_000, 250_000)])
 def test_memory_does_not_grow_with_the_result(town, database_url, tmp_path, form, few, many):
     """The peak of an export of many rows is that of a smaller one, measured in processes of their own."""
     town.execute("""INSERT INTO reading SELECT (SELECT id FROM series ORDER BY id LIMIT 1 OFFSET 3),
