@@ -84,7 +84,7 @@ def forms(row: Row, known: dict[str, str], longest_h: float, by: str = "", note:
         html.Div(
             [
                 html.Div(
-                    dcc.Dropdown(_persons(known), id="assign-to", placeholder=word("assign.to"), searchable=True),
+                    parts.menu(_persons(known), id="assign-to", placeholder=word("assign.to"), searchable=True),
                     className="picker",
                 ),
                 html.Button(word("assign.do"), id="assign-do", className="primary off"),
@@ -112,7 +112,7 @@ def _comment_only(by: str, note: str) -> list[Component]:
     rest = [html.Button(id=id_, hidden=True) for id_ in _BUTTONS if id_ != "comment-do"]
     unseen = html.Div(
         [
-            dcc.Dropdown([], id="assign-to"),
+            parts.menu([], id="assign-to"),
             parts.choice("shelf-length", [("4h", "shelf.4h")], "4h", word("shelf.length")),
             dcc.Checklist([], [], id="shelf-normal"),
             *rest,

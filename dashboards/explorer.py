@@ -63,7 +63,7 @@ async def component(wanted: Asked, options: Sequence[tuple[int, str]], *, search
     spans = [(key, f"range.{key}") for key in charts.SPANS]
     shows = [{"label": word(f"show.{key}"), "value": key} for key in charts.SHOW]
     hint = word("explore.search" if search else "sensor.series")
-    picker = dcc.Dropdown([{"label": said, "value": id_} for id_, said in options], chosen, id="lines-series",
+    picker = parts.menu([{"label": said, "value": id_} for id_, said in options], chosen, id="lines-series",
                           multi=True, searchable=True, placeholder=hint)  # fmt: skip
     start, stop = first
     return html.Div(

@@ -135,6 +135,17 @@ def choice(id_: str, options: Sequence[tuple[str, str]], value: str, name: str) 
     return html.Div(radios, role="group", **aria(label=name))
 
 
+def menu(options: Sequence[Any], value: Any = None, **more: Any) -> Component:
+    """A drop-down whose own words are the reader's: Dash speaks English unless each is told otherwise."""
+    labels = {
+        "select_all": word("menu.all"), "deselect_all": word("menu.no_longer_all"),
+        "selected_count": word("menu.chosen", n="{num_selected}"), "search": word("menu.search"),
+        "clear_search": word("menu.clear_search"), "clear_selection": word("menu.clear"),
+        "no_options_found": word("menu.nothing"),
+    }  # fmt: skip
+    return dcc.Dropdown(options, value, labels=labels, **more)
+
+
 def link(said: str, href: str) -> Component:
     return dcc.Link(said, href=href)
 

@@ -1,16 +1,6 @@
-// What Dash's own parts lack: their words in the reader's language, and roles that readers by ear and keyboards can use.
+// What Dash's own parts lack: roles that readers by ear and keyboards can use.
 'use strict';
 (() => {
-  // Its menus speak English unless each is told otherwise: all are told here, once.
-  function translate() {
-    const core = window.dash_core_components;
-    if (!core || !core.Dropdown || !window.React) return;
-    const real = core.Dropdown, say = key => IOC.word('menu.' + key);
-    const labels = {select_all: say('all'), deselect_all: say('no_longer_all'), selected_count: IOC.word('menu.chosen', {n: '{num_selected}'}), search: say('search'),
-      clear_search: say('clear_search'), clear_selection: say('clear'), no_options_found: say('nothing')};
-    core.Dropdown = Object.assign(props => React.createElement(real, {...props, labels: {...labels, ...props.labels}}), real);
-  }
-
   const set = (el, name, value) => { if (el.getAttribute(name) !== value) el.setAttribute(name, value); };
   const named = el => { const about = el.parentElement && el.parentElement.closest('[aria-label]:not(nav):not(main)'); return about && about.getAttribute('aria-label'); };
 
@@ -41,7 +31,6 @@
 
   document.addEventListener('DOMContentLoaded', () => {
     if (!document.getElementById('ioc-page') || document.getElementById('wall')) return;
-    translate();
     let wait = 0;
     new MutationObserver(() => { wait = wait || requestAnimationFrame(() => { wait = 0; mend(); }); })
       .observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['aria-selected', 'tabindex']});

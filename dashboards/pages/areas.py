@@ -35,7 +35,7 @@ async def layout(key: str = "", metric: str = "", **_: str) -> Component:
     metrics = _metrics()
     chosen = metric if metric in metrics else next(iter(metrics), "")
     picker = html.Div([
-        dcc.Dropdown([{"label": said, "value": k} for k, said in metrics.items()], chosen, id="areas-metric",
+        parts.menu([{"label": said, "value": k} for k, said in metrics.items()], chosen, id="areas-metric",
                      clearable=False, className="wide"),
         dcc.Store(id="areas-key", data=key),
     ], className="tools")  # fmt: skip

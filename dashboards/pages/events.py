@@ -27,7 +27,7 @@ async def layout(domain: str = "", **_: str) -> Component:
         html.Div([
             dcc.Input("", id="events-words", type="search", debounce=0.3, placeholder=word("events.find"),
                       className="search", maxLength=60),
-            dcc.Dropdown([{"label": text(d.name), "value": key} for key, d in domains], domain or None,
+            parts.menu([{"label": text(d.name), "value": key} for key, d in domains], domain or None,
                          id="events-domain", placeholder=word("map.all"), className="narrow"),
         ], className="tools"),
         html.Div(await parts.shown(lambda: _listed("", domain)), id="events-table"),

@@ -229,7 +229,7 @@ async def _form() -> Component:
 
 
 def _menu(key: str, label: str, options: Any) -> Component:
-    menu = dcc.Dropdown(options, None, id=f"stand-{key}", placeholder="–", searchable=len(options) > 8)
+    menu = parts.menu(options, None, id=f"stand-{key}", placeholder="–", searchable=len(options) > 8)
     return html.Div(
         [html.Label(label, htmlFor=f"stand-{key}"), html.Div(menu, className="picker", **aria(label=label))],
         className="field",

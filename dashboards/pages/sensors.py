@@ -44,9 +44,9 @@ async def layout(words: str = "", domain: str = "", state: str = "", **_: str) -
         html.Div([
             dcc.Input(wanted.words, id="sensors-words", type="search", debounce=0.3, placeholder=word("map.search"),
                       className="search", maxLength=60),
-            dcc.Dropdown([{"label": text(d.name), "value": key} for key, d in domains], wanted.domain or None,
+            parts.menu([{"label": text(d.name), "value": key} for key, d in domains], wanted.domain or None,
                          id="sensors-domain", placeholder=word("map.all"), className="narrow"),
-            dcc.Dropdown([{"label": word(f"state.{n}"), "value": str(n)} for n in _LOOKS], wanted.state or None,
+            parts.menu([{"label": word(f"state.{n}"), "value": str(n)} for n in _LOOKS], wanted.state or None,
                          id="sensors-state", placeholder=word("sensors.any"), className="narrow"),
             parts.choice("sensors-sort", [(key, f"sort.{key}") for key in SORTS], "state", word("sensors.sort")),
         ], className="tools"),

@@ -183,7 +183,7 @@ def _plan() -> Component:
 
 def _menu(key: str, options: Any) -> Component:
     said = word(f"scope.{key}")
-    menu = dcc.Dropdown(options, [], id=f"window-{key}", multi=True, placeholder="–")
+    menu = parts.menu(options, [], id=f"window-{key}", multi=True, placeholder="–")
     named = html.Div(menu, className="picker", **aria(label=said))
     return html.Div([html.Label(said, htmlFor=f"window-{key}"), named], className="field")
 
