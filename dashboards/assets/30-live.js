@@ -103,9 +103,13 @@ IOC.live = (() => {
     IOC.text('clock', IOC.clock(now, true)); IOC.text('date', IOC.date(now, true));
   }
 
-  // A picture that stays dead for five minutes is loaded anew, but only from a server that answers.
+  // A picture that stays dead for five minutes is loaded anew, but only from a server that answers, and went on answering
+  // while the socket had time to come back by itself: after a long cut nothing needs to be loaded again.
+  let answered = 0;
   function watchdog() {
-    if (performance.now() - live.heard > RELOAD) fetch('/healthz').then(answer => { if (answer.ok) location.reload(); }).catch(() => {});
+    const now = performance.now();
+    if (now - live.heard <= RELOAD) { answered = 0; return; }
+    fetch('/healthz').then(answer => { if (!answer.ok) answered = 0; else if (!answered) answered = now; else location.reload(); }).catch(() => { answered = 0; });
   }
 
   live.on('hello', hello => { if (document.getElementById('wall') && hello.build !== IOC.facts.build) location.reload(); });

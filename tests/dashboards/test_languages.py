@@ -17,7 +17,28 @@ from tests.dashboards import eyes, seed
 from tests.dashboards.conftest import ROOT, Window
 
 SAY = ROOT / "dashboards" / "assets" / "20-say.js"
-NUMBERS = [0, -0.04, 0.5, 1.0, -3.14159, 1.5, 2.5, 9.5, 0.25, 0.35, 2.675, 0.0005, 0.0625, 999.995, 1234.5, -1234567.891, 1e14, 1e15, -1.5e300, None]
+NUMBERS = [
+    0,
+    -0.04,
+    0.5,
+    1.0,
+    -3.14159,
+    1.5,
+    2.5,
+    9.5,
+    0.25,
+    0.35,
+    2.675,
+    0.0005,
+    0.0625,
+    999.995,
+    1234.5,
+    -1234567.891,
+    1e14,
+    1e15,
+    -1.5e300,
+    None,
+]
 UNITS = ["", "m", "cm", "mm/h", "m³/h", "km/h", "°C", "%", "µg/m³", "kWh", "min", "s", "veh/h", "<b>{}"]
 AGES = [0, 59, 119, 120, 7199, 7200, 172799, 172800, 4e7]
 MOMENTS = ["2026-11-21T16:59:59+00:00", "2026-01-01T17:00:00+00:00", "2024-02-29T00:00:00+00:00"]
@@ -81,8 +102,16 @@ def test_every_phrase_is_translated_and_keeps_what_is_filled_in(package, lang):
     phrases = eyes.phrases(package, lang)
     assert [key for key, (_, said) in phrases.items() if not said] == []
     fields = re.compile(r"\{(\w*)[^}]*\}")
-    assert [k for k, (en, said) in phrases.items() if k != "time.date" and sorted(fields.findall(en)) != sorted(fields.findall(said))] == []
-    same = [k for k, (en, said) in phrases.items() if en == said and len(re.findall(r"[a-z]{3,}", re.sub(r"\{\w+\}", "", en))) > 1]
+    assert [
+        k
+        for k, (en, said) in phrases.items()
+        if k != "time.date" and sorted(fields.findall(en)) != sorted(fields.findall(said))
+    ] == []
+    same = [
+        k
+        for k, (en, said) in phrases.items()
+        if en == said and len(re.findall(r"[a-z]{3,}", re.sub(r"\{\w+\}", "", en))) > 1
+    ]
     assert same == [], "these are still English"  # fmt: skip
 
 
