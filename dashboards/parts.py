@@ -137,7 +137,7 @@ def choice(id_: str, options: Sequence[tuple[str, str]], value: str, name: str) 
 
 def menu(options: Sequence[Any], value: Any = None, **more: Any) -> Component:
     """A drop-down whose own words are the reader's: Dash speaks English unless each is told otherwise."""
-    labels = {
+    labels: Any = {
         "select_all": word("menu.all"), "deselect_all": word("menu.no_longer_all"),
         "selected_count": word("menu.chosen", n="{num_selected}"), "search": word("menu.search"),
         "clear_search": word("menu.clear_search"), "clear_selection": word("menu.clear"),

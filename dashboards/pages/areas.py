@@ -129,11 +129,10 @@ async def _one(key: str, metric: str, found: dict[str | None, AreaNow]) -> Any:
 def _chart(steps: Sequence[AreaStep], metric: str) -> Component:
     """Mean of the area's sensors with the span between its lowest and highest."""
     about = current().folder.metrics[metric]
-    line = Line(
-        np.array([s.at.replace(tzinfo=None) for s in steps], dtype="M8[us]"), *(
-            np.array([getattr(s, name) for s in steps], dtype=np.float64) for name in ("mean", "low", "high")
-        ), _STEP,
-    )  # fmt: skip
+    mean, low, high = (
+        np.array([getattr(s, name) for s in steps], dtype=np.float64) for name in ("mean", "low", "high")
+    )
+    line = Line(np.array([s.at.replace(tzinfo=None) for s in steps], dtype="M8[us]"), mean, low, high, _STEP)
     span = lines.Span(start=parts.now() - _BACK, stop=parts.now(), now=parts.now(), zone=current().zone)
     said = lines.Said(nothing=word("chart.none"), before="", ahead="", language=viewer.language())
     drawn = lines.Drawn(name=text(about.name), unit=about.unit, decimals=about.decimals, line=line if steps else None)

@@ -56,7 +56,7 @@ async def _body() -> Any:
 
 async def _targets(shown: Moment) -> list[Component]:
     """Every figure of the walls that has a target, once."""
-    found = {}
+    found: dict[Any, scenes.Part] = {}
     for part in scenes.parts(current().folder):
         if part.kind is kpi:
             found.setdefault(part.options.model_copy(update={"level": None}), part)

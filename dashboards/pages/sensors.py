@@ -14,6 +14,8 @@ from dashboards.context import current
 from dashboards.parts import aria, number, text, word
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dash.development.base_component import Component
     from numpy.typing import NDArray
 
@@ -98,13 +100,13 @@ def order(shown: Moment, wanted: Wanted) -> NDArray[np.intp]:
         names = _names(snap)
         fits &= np.array([all(w in name for w in asked) for name in names], np.bool_)
     found = np.flatnonzero(fits)
-    keys = {
+    keys: dict[str, Callable[[], tuple[Any, ...]]] = {
         "state": lambda: (frame.time[found], _WEIGHT[frame.state[found]]),
         "age": lambda: (frame.time[found],),
         "value": lambda: (-np.nan_to_num(frame.value[found], nan=-np.inf, posinf=np.inf, neginf=-np.inf),),
         "name": lambda: (np.array([_names(snap)[i] for i in found]),),
     }  # fmt: skip
-    return found[np.lexsort(keys.get(wanted.sort, keys["state"])())]
+    return found[np.lexsort(keys[wanted.sort if wanted.sort in keys else "state"]())]
 
 
 def plain(said: str) -> str:
