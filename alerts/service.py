@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 NAME = "alerts"
 LATE = 4 * EVERY + timedelta(seconds=10)  # without a tick for this long the process says it is not well
 _TURNS_S = {"write": 1.0, "send": 1.0, "tidy": 60.0, "editions": 20.0, "learn": 5.0, "test": 1.0, "ping": 60.0}
+_LOOK_S, _STANDBY_S = 2.0, 5.0  # between two looks at the folder; at whether the leader is gone
 _EVENTS = EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_EXECUTED
 log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(
@@ -115,7 +116,7 @@ class Service:
             self._health.ready(ok=True, why="standing by: another process evaluates")
             self._health.beat()
             process.beat(conn, f"{NAME}/standby", self._started, "waiting", {"why": "another process evaluates"})
-            self._stop.wait(5.0)
+            self._stop.wait(_STANDBY_S)
 
     def _lead(self, conn: Connection, epoch: int) -> None:
         log.info("evaluates, epoch %d", epoch)
@@ -129,7 +130,7 @@ class Service:
         Waker(self._settings.database_url, ticker.look, self._soon, done).start()
         metrics.LEADER.set(1)
         try:
-            while not self._stop.wait(2.0):
+            while not self._stop.wait(_LOOK_S):
                 leader.beat(conn, NAME, epoch)
                 self._look(conn, ticker, composer)
                 self._say(conn, ticker, composer)

@@ -18,12 +18,13 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from alerts import evaluator, grouping, service
+from alerts import grouping, service
 from ioc.config import folder as folders
 from ioc.health import Health
 from ioc.settings import Settings
 from ioc.store import leader, registry
 from tests.alerts import city
+from tests.alerts.quick import hurry
 from tests.alerts.test_service import town  # noqa: F401  the fixture
 from tests.services import wait_for
 
@@ -31,26 +32,10 @@ KILLS = int(os.environ.get("IOC_KILLS", "12"))
 PEOPLE = {f"{k}@city.test" for k in ("an", "binh", "chi")}
 
 
-class NoPictures:
-    """Pictures are drawn in processes of their own; they would only cost time here."""
-
-    def paint(self, *_):
-        return None
-
-    def warm(self):
-        return True
-
-    def close(self):
-        return
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Ticks and turns in quick succession, every group its own mail: what is tested is what a kill does."""
-    for module in (service, evaluator):
-        monkeypatch.setattr(module, "EVERY", timedelta(seconds=0.25))
-    monkeypatch.setattr(service, "_TURNS_S", dict.fromkeys(service._TURNS_S, 0.2) | {"tidy": 60.0, "ping": 60.0})
-    monkeypatch.setattr(service, "Painter", NoPictures)
+    hurry(monkeypatch, timedelta(seconds=0.25))
     for limit in ("GROUPS", "BUCKET", "STORM", "STORM_MAILS", "SINGLE_CRITICALS"):
         monkeypatch.setattr(grouping, limit, 10**6, raising=False)
     monkeypatch.setattr(grouping, "PAUSE", timedelta(0))

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts import evaluator, service
+from alerts import service
+from alerts.painter import Painter
 from ioc.config import folder as folders
 from ioc.health import Health
 from ioc.settings import Settings
@@ -19,6 +20,7 @@ from ioc.store import leader, registry
 from tests import services
 from tests.alerts import city
 from tests.alerts.mail_server import MailServer, refuse_everybody
+from tests.alerts.quick import hurry
 from tests.services import wait_for
 
 CITY = """key = "town"
@@ -92,9 +94,8 @@ class Running:
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch):
-    """A tick each second: the tests wait for ticks."""
-    for module in (service, evaluator):
-        monkeypatch.setattr(module, "EVERY", timedelta(seconds=1))
+    """A tick twice a second, and no pictures but where they are part of the way."""
+    hurry(monkeypatch, timedelta(seconds=0.5))
 
 
 @pytest.fixture
@@ -129,7 +130,8 @@ def engine(town, database_url, smtp_url, point, after=0):
     return started
 
 
-def test_from_a_reading_to_a_mailbox_and_back_to_normal(conn, gauges, start, mail_server):
+def test_from_a_reading_to_a_mailbox_and_back_to_normal(conn, gauges, start, mail_server, monkeypatch):
+    monkeypatch.setattr(service, "Painter", Painter)
     running = start()
     wait_for(lambda: running.health.state()["ready"], "the first evaluation")
     measure(conn, gauges[:1], 60)
