@@ -327,7 +327,7 @@ def test_memory_does_not_grow_with_the_result(town, database_url, tmp_path, form
             int(subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True).stdout)
             / 1024
         )
-    assert peaks[many] - peaks[few] < 15, peaks
+    assert peaks[many] - peaks[few] < 6, peaks  # seen: 1; 11 and more where a result is held whole
 
 
 def test_the_core_streams_for_others_too(town):
