@@ -101,8 +101,19 @@ def run(conn: Connection, engine: str, todo: Sequence[Step]) -> None:
     conn.execute(sql["create"])
     if engine == "timescale" and todo:
         conn.execute(sql["extension"])
+        _refuse_apache(conn)
     for step in todo:
         _step(conn, step)
+
+
+def _refuse_apache(conn: Connection) -> None:
+    """Only an extension that was made knows its licence."""
+    if conn.execute(queries.load("migrate")["licence"]).fetchone() == ("apache",):
+        raise StoreError(
+            "this TimescaleDB is built under the Apache licence, without columnstore and continuous aggregates: "
+            "install its community edition, or take timescaledb out of shared_preload_libraries and restart PostgreSQL, which "
+            "then serves as plain PostgreSQL; nothing was changed"
+        )
 
 
 def _step(conn: Connection, step: Step) -> None:
@@ -182,21 +193,7 @@ def _kept_engine(done: dict[str, str]) -> str | None:
 
 def _offered_engine(conn: Connection) -> str:
     row = conn.execute(queries.load("migrate")["offered"]).fetchone()
-    return "timescale" if row == (True,) and _licensed(conn) else "plain"
-
-
-def _licensed(conn: Connection) -> bool:
-    """Whether this TimescaleDB has columnstore and continuous aggregates, which builds under the Apache licence lack.
-
-    Only an extension that was made knows its licence, so it is made and undone; on a connection of its own, because
-    TimescaleDB plans its queries badly in a session that saw that. Where it cannot be made, the migration says why.
-    """
-    sql, licence = queries.load("migrate"), None
-    with suppress(psycopg.Error), psycopg.connect(conn.info.dsn, password=conn.info.password) as trial:
-        trial.execute(sql["extension"])
-        licence = trial.execute(sql["licence"]).fetchone()
-        trial.rollback()
-    return licence != ("apache",)
+    return "timescale" if row == (True,) else "plain"
 
 
 def _sql(folder: str) -> list[Traversable]:

@@ -5,7 +5,7 @@ SELECT to_regclass('schema_step') IS NOT NULL;
 -- offered --
 -- A TimescaleDB that is not preloaded cannot be created, and one under the Apache licence has neither columnstore nor
 -- continuous aggregates: both count as plain PostgreSQL. A database in which the extension was not made yet does not know
--- the licence, only that something is preloaded: then `licence` is asked of one made on trial.
+-- the licence, only that something is preloaded: then `licence` is asked once it was made.
 SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
     AND CASE WHEN current_setting('timescaledb.license', true) IS NOT NULL
         THEN current_setting('timescaledb.license', true) = 'timescale'
