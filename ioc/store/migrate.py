@@ -111,8 +111,8 @@ def _refuse_apache(conn: Connection) -> None:
     if conn.execute(queries.load("migrate")["licence"]).fetchone() == ("apache",):
         raise StoreError(
             "this TimescaleDB is built under the Apache licence, without columnstore and continuous aggregates: "
-            "install its community edition, or take timescaledb out of shared_preload_libraries and restart PostgreSQL, "
-            "which then serves as plain PostgreSQL; nothing was changed"
+            "install its community edition, or take timescaledb out of shared_preload_libraries and restart "
+            "PostgreSQL, which then serves as plain PostgreSQL; nothing was changed"
         )
 
 
