@@ -68,7 +68,7 @@ async def component(wanted: Asked, options: Sequence[tuple[int, str]], *, search
     start, stop = first
     return html.Div(
         [
-            html.Div(html.Div(picker, **aria(label=word("sensor.series"))), className="picker"),
+            html.Div(html.Div(picker, role="group", **aria(label=word("sensor.series"))), className="picker"),
             html.Div([
                 parts.choice("lines-span", spans, wanted.span, word("sensor.range")),
                 html.Div(dcc.Checklist(shows, wanted.show, id="lines-show", inline=True, className="choice"),

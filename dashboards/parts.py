@@ -95,6 +95,11 @@ def sign(look: str, mark: str, said: str) -> Component:
     return html.Span([html.I(mark, className=f"dot {look}", **aria(hidden="true")), said], className=f"sign {look}")
 
 
+def noted(text_: str | None) -> Any:
+    """What a machine of ours wrote into the store, once and in English; marked so, for who has it read out."""
+    return html.Span(text_, lang="en") if text_ else "\N{EN DASH}"
+
+
 def priority(value: int) -> Component:
     look, mark = BY_PRIORITY[value]
     return sign(look, mark, word(f"priority.{value}"))

@@ -31,8 +31,7 @@
 
   document.addEventListener('DOMContentLoaded', () => {
     if (!document.getElementById('ioc-page') || document.getElementById('wall')) return;
-    let wait = 0;
-    new MutationObserver(() => { wait = wait || requestAnimationFrame(() => { wait = 0; mend(); }); })
+    new MutationObserver(mend)
       .observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['aria-selected', 'tabindex']});
   });
 })();

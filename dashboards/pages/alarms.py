@@ -66,7 +66,7 @@ def _named(name: str, child: Component) -> Component:
 
 def _menu(id_: str, name: str, options: list[dict[str, str]], value: str) -> Component:
     menu = parts.menu(options, value or None, id=id_, placeholder=word(name), searchable=len(options) > 8)
-    return html.Div(menu, className="picker", **aria(label=word(name)))
+    return html.Div(menu, className="picker", role="group", **aria(label=word(name)))
 
 
 def _bulk() -> Component:

@@ -67,7 +67,7 @@ async def _page(query: Mapping[str, str]) -> Component:
 def _menu(key: str, name: str, options: Mapping[str, str], wanted: Row) -> Component:
     choices: Any = [{"label": said, "value": value} for value, said in options.items()]
     menu = parts.menu(choices, wanted[key] or None, id=f"mail-{key}", placeholder=name, searchable=len(choices) > 8)
-    return html.Div(menu, className="picker", **parts.aria(label=name))
+    return html.Div(menu, className="picker", role="group", **parts.aria(label=name))
 
 
 def _wanted(state: str | None, channel: str | None, contact: str | None, alarm: str | None) -> Row:

@@ -48,7 +48,7 @@ async def _all() -> Component:
     heads = [word(f"col.{k}") for k in ("topics", "format", "sure", "messages", "state", "outcome")]
     listed = [
         [parts.link(", ".join(row.topics), f"/new-feeds/{row.id}"), row.format, _sure(row.confidence),
-         html.Span(number(row.messages), className="num"), _state(row), row.outcome]
+         html.Span(number(row.messages), className="num"), _state(row), parts.noted(row.outcome)]
         for row in rows
     ]  # fmt: skip
     return parts.table(heads, listed, empty=word("proposals.none"), name=word("page.proposals"))
@@ -148,7 +148,7 @@ def _came(row: Proposed) -> list[Any]:
         said.append(html.P(html.B(_text(result["summary"]))))
     if result.get("lines"):
         said.append(html.Pre("\n".join(_text(line) for line in result["lines"])))
-    return said if len(said) > 1 or not row.outcome else [*said, html.P(row.outcome)]
+    return said if len(said) > 1 or not row.outcome else [*said, html.P(parts.noted(row.outcome))]
 
 
 def _many(value: Any) -> list[Any]:

@@ -48,7 +48,7 @@ async def _listed(kind: str) -> Component:
         [_fault(r), html.A(text(r["sensor"], r["sensor_key"]), href=f"/?sensor={quote(r['sensor_key'])}"),
          text(r["metric_name"], r["metric"]), parts.link(r["feed"], f"/feeds/{r['feed']}"),
          html.Span(number(r["count"]), className="num"), parts.when(r["since"]),
-         word("sensor.ago", age=parts.ago(r["last"])), r["detail"]]
+         word("sensor.ago", age=parts.ago(r["last"])), parts.noted(r["detail"])]
         for r in rows
     ]  # fmt: skip
     return html.Div(

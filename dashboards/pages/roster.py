@@ -231,7 +231,10 @@ async def _form() -> Component:
 def _menu(key: str, label: str, options: Any) -> Component:
     menu = parts.menu(options, None, id=f"stand-{key}", placeholder="–", searchable=len(options) > 8)
     return html.Div(
-        [html.Label(label, htmlFor=f"stand-{key}"), html.Div(menu, className="picker", **aria(label=label))],
+        [
+            html.Label(label, htmlFor=f"stand-{key}"),
+            html.Div(menu, className="picker", role="group", **aria(label=label)),
+        ],
         className="field",
     )
 

@@ -184,7 +184,7 @@ def _plan() -> Component:
 def _menu(key: str, options: Any) -> Component:
     said = word(f"scope.{key}")
     menu = parts.menu(options, [], id=f"window-{key}", multi=True, placeholder="–")
-    named = html.Div(menu, className="picker", **aria(label=said))
+    named = html.Div(menu, className="picker", role="group", **aria(label=said))
     return html.Div([html.Label(said, htmlFor=f"window-{key}"), named], className="field")
 
 

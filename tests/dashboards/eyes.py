@@ -14,7 +14,7 @@ PACKAGES = ("ioc", "dashboards", "alerts")
 
 # Every piece of text a person sees, with where it stands; `raw` is what others wrote: payloads, files, addresses.
 TEXTS = """() => {
-  const found = [], raw = 'code, pre, script, style, noscript, textarea, [data-raw]';
+  const found = [], raw = 'code, pre, .reply, body [lang=en], script, style, noscript, textarea, [data-raw]';
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const where = el => el.tagName.toLowerCase() + (el.id ? '#' + el.id : '') + (typeof el.className === 'string' && el.className ? '.' + el.className.trim().split(/\\s+/).join('.') : '');
   while (walk.nextNode()) {
@@ -44,6 +44,7 @@ CLIPPED = """() => {
     const slack = 2, high = 0.32 * parseFloat(getComputedStyle(el).fontSize);
     for (let a = el; a && a !== document.documentElement; a = a.parentElement) {
       const style = getComputedStyle(a), r = a.getBoundingClientRect();
+      if (style.position === 'absolute' && r.width <= 2 && r.height <= 2) break; // read aloud only
       if (a.id === 'stage' && (box.left > r.right - slack || box.right < r.left + slack)) break; // another screen's
       const across = style.overflowX, down = style.overflowY;
       if (across === 'auto' || across === 'scroll' || down === 'auto' || down === 'scroll') { if (a !== document.body) break; continue; }

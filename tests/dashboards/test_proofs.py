@@ -133,7 +133,7 @@ def test_nothing_moves_for_ever(window):
     for path in ("/wall/overview", "/"):
         page = window.open(path, STANDS)
         assert page.evaluate(eyes.ENDLESS) == []
-    ours = [p for p in (ROOT / "dashboards" / "assets").glob("[1-9]*.css")]
+    ours = list((ROOT / "dashboards" / "assets").glob("[1-9]*.css"))
     assert [p.name for p in ours if "infinite" in p.read_text(encoding="utf-8")] == []
 
 
