@@ -195,7 +195,8 @@ def _message(row: dict[str, Any]) -> Component:
     ]
     if row["replayed_at"]:
         head.append(parts.sign("ok", "", word("feeds.replayed")))
-    return html.Details([html.Summary(head), html.P(row["detail"], lang="en"), html.Pre(readable(bytes(row["payload"])))])
+    payload = html.Pre(readable(bytes(row["payload"])))
+    return html.Details([html.Summary(head), html.P(row["detail"], lang="en"), payload])
 
 
 def readable(payload: bytes, most: int = 4000) -> str:
