@@ -37,7 +37,7 @@ def layout() -> Component:
         [
             html.Header(
                 [
-                    html.A(title, href="/", id="home"),
+                    html.A(title, href="/", id="home", title=title),
                     html.Button(
                         "☰",
                         id="menu",
