@@ -48,7 +48,7 @@ def panel(row: Row, known: dict[str, str], longest_h: float) -> Component:
     past = CURRENT.get().at is not None
     return html.Div(
         [
-            html.Div([] if past else forms(row, known, longest_h), id="ack-form"),
+            html.Div(_unseen() if past else forms(row, known, longest_h), id="ack-form"),
             html.Div(told(row), id="ack-said", role="status"),
             dcc.Interval(id="alarm-beat", interval=BEAT_MS, disabled=past),
             dcc.Store(id="alarm-seen", data=seen(row)),
@@ -105,6 +105,11 @@ def _who(by: str, note: str) -> list[Component]:
     )
     return [html.Label(word("ack.by"), htmlFor="ack-by"), name, html.Label(word("ack.note"), htmlFor="ack-note"),
             dcc.Input(id="ack-note", value=note, maxLength=500)]  # fmt: skip
+
+
+def _unseen() -> list[Component]:
+    """What the callbacks listen to, for a page on which nothing can be done."""
+    return [html.Div(_comment_only("", ""), hidden=True)]
 
 
 def _comment_only(by: str, note: str) -> list[Component]:

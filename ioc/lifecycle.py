@@ -125,7 +125,8 @@ def _cleared(state: State) -> Step:
 
 
 def _suppress(state: State, how: Suppression, event: str, *, unheard: bool) -> Step:
-    if _RANK[how] <= _RANK[state.suppression]:
+    until_normal = event == "shelve_once" and state.condition == "false"  # it is that already
+    if _RANK[how] <= _RANK[state.suppression] or until_normal:
         return Step(state)
     told: Told = "none" if unheard and state.told == "raised" else state.told
     change = {"by_design": "hidden", "shelved": "shelved"}.get(how, "taken_out")

@@ -66,6 +66,8 @@ class Reference:
             self.letter = "A"
 
     def put_cover(self, name):
+        if name == "shelve_once" and not self.holds:
+            return  # "until it is normal": it is
         if self.letter != "A" and STRENGTH[COVER[name]] > STRENGTH[self.cover]:
             self.cover, self.once = COVER[name], name == "shelve_once"
 

@@ -110,7 +110,7 @@ def test_one_alarm(conn, painter, language):
     found = write(conn, painter=painter, language=language)
     found.lint()
     assert len(found.pictures) == 2
-    decimal = "60.00 m" if language == "en" else "60,00 m"
+    decimal = {"en": "60.00 m", "vi": "60,00 m", "lo": "60,00 ມ"}[language]
     assert decimal in found.subject
     assert decimal in found.text
     for said in ("open the sluice", "flooded streets", "rain", "https://ioc.test/alarms/1"):
