@@ -1,9 +1,9 @@
 """What is owed to people -> which mails to write now. Pure.
 
-A group (one family of rules in one area) becomes one mail once its first message has waited long enough; what joins it
-later waits for the others of five minutes, unless it is critical. Many groups or many alarms within minutes are a
-flood: then one table holds everything, and the next follows after a pause. Low priority waits for the digest, and so does
-what late samples, or those of an outage, tell of once it is over.
+A group (one family of rules in one area) becomes one mail once its first message has waited long enough; what joins
+it later waits for the others of five minutes, unless it is critical. Many groups or many alarms within minutes are a
+flood: then one table holds everything, and the next follows after a pause. Low priority waits for the digest, and so
+does what late samples, or those of an outage, tell of once it is over.
 """
 
 from __future__ import annotations

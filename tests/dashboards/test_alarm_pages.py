@@ -254,7 +254,7 @@ def test_somebody_stands_in_and_no_longer_does(window, conn):
     assert "Ngay lập tức: người đang trực: Phòng trực phòng chống thiên tai" in page.locator(".chains").inner_text()
     for menu in ("#stand-roster", "#stand-person"):
         page.locator(menu).click()
-        page.get_by_role("option").last.click()
+        page.locator(".dash-dropdown-option").last.click()
     fill(page, "#stand-reason", "ốm")
     fill(page, "#stand-by", "Ca A")
     page.locator("#stand-do").click()
