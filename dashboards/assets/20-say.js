@@ -35,6 +35,12 @@ window.IOC = (() => {
     const s = Math.max(0, seconds), unit = UNITS.find(u => s >= u[0]);
     return word('age.' + unit[2], {n: number(Math.floor(s / unit[1]), 0)});
   };
+  // Runs at most once in `ms`, and never leaves out the last call.
+  const paced = (ms, run) => {
+    let due = 0, timer = null;
+    const now = () => { clearTimeout(timer); timer = null; due = performance.now() + ms; run(); };
+    return () => { const wait = due - performance.now(); if (wait <= 0) now(); else if (!timer) timer = setTimeout(now, wait); };
+  };
   // Parts of a moment in the city's zone, or another; the browser's own zone is never used.
   const formats = {};
   const format = zone => formats[zone] = formats[zone] || new Intl.DateTimeFormat('en-GB', {timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit',
@@ -80,5 +86,5 @@ window.IOC = (() => {
     3: {sign: '!!', name: 'crit', rank: 6}, 4: {sign: '×', name: 'old', rank: 2}, 5: {sign: 'i', name: 'note', rank: 4},
     6: {sign: '≈', name: 'doubt', rank: 3}, event: {sign: '', name: 'event', rank: 0},
   };
-  return {facts, word, say, number, quantity, unit, age, clock, date, minute, instant, text, make, reading, LOOK};
+  return {facts, word, say, number, quantity, unit, age, paced, clock, date, minute, instant, text, make, reading, LOOK};
 })();

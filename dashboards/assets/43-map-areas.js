@@ -1,7 +1,7 @@
 // Wards: by their worst alarm, by the mean of a metric, or by how many of their sensors are in alarm (k of n).
 'use strict';
 IOC.MapAreas = class {
-  constructor(city) { Object.assign(this, {city, told: [], due: 0, texts: ''}); }
+  constructor(city) { Object.assign(this, {city, told: [], texts: ''}); this.later = IOC.paced(1000, () => { if (this.city.ready && this.of) this.colour(); }); }
 
   sources(areas) {
     const map = this.city.map;
@@ -47,11 +47,11 @@ IOC.MapAreas = class {
   metric() { const p = IOC.live.points, key = this.city.view.areaMetric || this.city.view.mode; return p.metrics.findIndex(m => m.key === key); }
 
   change(change) {
-    const how = this.city.view.areas, now = performance.now();
-    if (how === 'worst' ? change.whole || change.states && change.states.length : now > this.due) { this.due = now + 1000; this.colour(); }
+    if (this.city.view.areas !== 'worst') this.later();
+    else if (change.whole || change.states && change.states.length) this.colour();
   }
 
-  recolour() { this.due = 0; if (this.city.ready && this.of) { this.scale = null; this.colour(); if (this.city.map.getLayer('area-name')) this.city.map.setLayerZoomRange('area-name', (this.city.view.areas === 'mean' || this.city.view.areas === 'share' ? 8.8 : 10.6) + Math.log2(this.city.k), 24); } }
+  recolour() { if (this.city.ready && this.of) { this.scale = null; this.colour(); if (this.city.map.getLayer('area-name')) this.city.map.setLayerZoomRange('area-name', (this.city.view.areas === 'mean' || this.city.view.areas === 'share' ? 8.8 : 10.6) + Math.log2(this.city.k), 24); } }
 
   colour() {
     const found = this[{worst: 'worst', mean: 'mean', share: 'share'}[this.city.view.areas] || 'none']();

@@ -30,8 +30,8 @@ IOC.MapRows = {
 
 IOC.MapList = class {
   constructor(city, side) {
-    Object.assign(this, {city, side, due: 0});
-    city.on('update', () => { if (this.side.owner === this && performance.now() > this.due && !this.side.box.classList.contains('folded')) this.draw(); });
+    Object.assign(this, {city, side});
+    city.on('update', IOC.paced(3000, () => { if (this.side.owner === this && !this.side.box.classList.contains('folded')) this.draw(); }));
     if (city.map) city.map.on('moveend', () => { if (this.side.owner === this) this.draw(); });
   }
 
@@ -44,7 +44,6 @@ IOC.MapList = class {
   draw() {
     const p = IOC.live.points, found = [], city = this.city;
     if (!p) { setTimeout(() => { if (this.side.owner === this) this.draw(); }, 400); return; }
-    this.due = performance.now() + 3000;
     const held = document.activeElement && this.body.contains(document.activeElement) ? [...this.body.querySelectorAll('button')].indexOf(document.activeElement) : -1;
     const b = city.map ? city.map.getBounds() : null;
     for (let i = 0; i < p.count; i++) if (city.shown(i) && (!b || b.contains([p.lon[i], p.lat[i]]))) found.push(i);

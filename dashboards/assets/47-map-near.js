@@ -1,7 +1,11 @@
 // The nearest sensors and facilities to any point, in metres along the earth: click, or write coordinates.
 'use strict';
 IOC.MapNear = class {
-  constructor(city, side, tools) { Object.assign(this, {city, side, tools, place: null, domain: ''}); city.on('update', change => { if (this.place && change.moved && change.moved.length && performance.now() > (this.due || 0)) this.draw(); }); }
+  constructor(city, side, tools) {
+    Object.assign(this, {city, side, tools, place: null, domain: ''});
+    const moved = IOC.paced(2000, () => { if (this.place) this.draw(); });
+    city.on('update', change => { if (this.place && change.moved && change.moved.length) moved(); });
+  }
   static said(at) { return IOC.number(at[1], 5) + '; ' + IOC.number(at[0], 5); }
 
   begin() { this.city.map.getCanvas().style.cursor = 'crosshair'; this.panel(); }
@@ -41,7 +45,6 @@ IOC.MapNear = class {
   }
 
   draw() {
-    this.due = performance.now() + 2000;
     const found = this.found = this.find(), p = IOC.live.points, rows = list => IOC.MapRows.make(this.city, list.map(({i, metres}) => ({i, more: IOC.geo.said(metres)})), 40), parts = [];
     const events = this.city.events.shown().map(e => ({e, at: this.city.events.place(e)})).filter(x => x.at && (!this.domain || x.e.domain === this.domain)).map(x => ({...x, metres: IOC.geo.distance(...this.place, ...x.at)})).sort((a, b) => a.metres - b.metres).slice(0, 5);
     parts.push(IOC.make('h3', '', IOC.word('map.nearest')), rows(found.near));

@@ -2,8 +2,8 @@
 'use strict';
 IOC.MapSelect = class {
   constructor(city, side, tools) {
-    Object.assign(this, {city, side, tools, ring: null, corners: [], metric: '', due: 0});
-    city.on('update', () => { if (this.ring && performance.now() > this.due) this.draw(); }); city.on('choose', () => { if (this.ring) this.draw(); });
+    Object.assign(this, {city, side, tools, ring: null, corners: [], metric: ''});
+    city.on('update', IOC.paced(1000, () => { if (this.ring) this.draw(); })); city.on('choose', () => { if (this.ring) this.draw(); });
   }
 
   // Draw with the pointer held for a line; click for corners, and the first corner, a double click or Enter to close.
@@ -82,7 +82,6 @@ IOC.MapSelect = class {
   }
 
   draw() {
-    this.due = performance.now() + 1000;
     const list = this.inside(), found = this.found = this.sum(list), p = IOC.live.points, keys = [...found.metrics].sort((a, b) => b[1].of - a[1].of).map(([k]) => k);
     const chips = IOC.make('div', 'chips'); chips.append(...[3, 2, 5, 6, 4, 1, 0].filter(s => found.states[s]).map(s => { const c = IOC.make('span', 'chip ' + IOC.LOOK[s].name); c.append(IOC.make('i', 'dot ' + IOC.LOOK[s].name, IOC.LOOK[s].sign), IOC.make('b', 'num', IOC.number(found.states[s], 0)), IOC.make('span', '', IOC.word('state.' + s))); return c; }));
     const parts = [IOC.make('p', 'lead num', IOC.word('map.sensors', {n: IOC.number(found.count, 0)})), chips];

@@ -104,7 +104,7 @@ def strangers(texts: list[tuple[str, str]], language: str, city: frozenset[str])
     for text, where in texts:
         if text in own or text in city:
             continue
-        if key.search(text):
+        if key.search(_without(text, city)):
             found.append(f"a key: {text!r} in {where}")
         elif name := next((name for name, shape in wrong if shape.fullmatch(text)), ""):
             found.append(f"English of {name}: {text!r} in {where}")
