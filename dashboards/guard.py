@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from dashboards.viewer import CURRENT, Viewer
+from ioc.access.rights import Role
 from ioc.language import LANGUAGES
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from dashboards.session import Keys
-    from dashboards.viewer import Role
 
 SESSION, DISPLAY, LANGUAGE = "ioc_session", "ioc_display", "ioc_language"
 _OPEN = ("/healthz", "/readyz", "/login", "/assets/", "/favicon.ico", "/_favicon.ico", "/language/", "/a/", "/u/")
@@ -86,10 +86,10 @@ class Guard:
 
     def _role(self, scope: Scope, cookies: dict[str, str]) -> Role:
         if not self._keys.locked or self._proxied or self._keys.session_holds(cookies.get(SESSION, "")):
-            return "operator"
+            return Role.ADMINISTRATOR
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("key", [""])[0]
         held = cookies.get(DISPLAY, "")
-        return "display" if self._keys.display_holds(asked) or self._keys.display_holds(held) else "nobody"
+        return Role.DISPLAY if self._keys.display_holds(asked) or self._keys.display_holds(held) else Role.NOBODY
 
     def _dressed(self, scope: Scope, send: Send) -> Send:
         """`send` with the security headers on the first message of every answer."""
@@ -146,9 +146,9 @@ def _own_page(scope: Scope, headers: dict[str, str]) -> bool:
 
 
 def _may(role: Role, path: str) -> bool:
-    if role == "operator" or path.startswith(_OPEN):
+    if role is Role.ADMINISTRATOR or path.startswith(_OPEN):
         return True
-    return role == "display" and path.startswith(_DISPLAY)
+    return role is Role.DISPLAY and path.startswith(_DISPLAY)
 
 
 async def _ask(scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,6 +18,7 @@ from dashboards.basemap import drawing
 from dashboards.context import current
 from dashboards.hub import Screen
 from dashboards.viewer import CURRENT, language
+from ioc.access.rights import Right
 from ioc.errors import StoreError
 from ioc.language import LANGUAGES
 from ioc.store import screens
@@ -230,7 +231,7 @@ async def mail_part(id_: str, part: str) -> Response:
     """The rendered mail, or a picture in it, for a sandboxed frame."""
     from dashboards import mail
 
-    if CURRENT.get().role != "operator" or not mail.is_id(id_):
+    if not CURRENT.get().may(Right.MAIL) or not mail.is_id(id_):
         return PlainTextResponse("there is no such mail\n", 404)
     row = await current().read(screens.mail, id_)
     return await asyncio.to_thread(mail.answer, row, id_, part)

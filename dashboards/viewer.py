@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003  a field's type
-from typing import Literal
 
-Role = Literal["nobody", "display", "operator"]
+from ioc.access.rights import Bounds, Right, Role, rights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """role: nobody has not logged in, a display may look at walls, an operator may do everything."""
+    """Somebody, or something, that asks. Without a guard in front (a test of one page) it may do everything."""
 
     language: str = "en"
-    role: Role = "operator"
+    role: Role = Role.ADMINISTRATOR
     path: str = "/"
     at: datetime | None = None  # the past moment that is looked at; None is now
-    name: str = ""  # what a proxy in front says of the user; fills in who acknowledged
+    name: str = ""  # of the account; what the log and the audit say. Empty where nobody has one
+    person: int | None = None  # the account's id
+    bounds: Bounds = field(default_factory=Bounds)
+    scopes: tuple[str, ...] = ()  # of a token
+    scenes: tuple[str, ...] = ()  # what a display may show; empty: every scene
+    display: int | None = None  # the display's id
+    address: str = ""  # where the request comes from
+
+    def may(self, right: Right) -> bool:
+        return right in rights(self.role, self.scopes)
 
 
 CURRENT: ContextVar[Viewer] = ContextVar("viewer", default=Viewer())  # noqa: B039  frozen

@@ -42,11 +42,27 @@ SETTINGS: tuple[tuple[str, type, str], ...] = (
     ("IOC_HTTP_PORT", int, "port the dashboards listen on (8050)"),
     ("IOC_HEALTH_HOST", str, "address of /healthz, /readyz and /metrics (127.0.0.1)"),
     ("IOC_HEALTH_PORT", int, "port of /healthz, /readyz and /metrics of one process; 0 is off"),
-    ("IOC_PASSWORD", str, "asked for before screens may change anything"),
-    ("IOC_AUTH", str, "`proxy`: a proxy in front asks for passwords and names the user in X-Forwarded-User"),
+    ("IOC_HOSTS", str, "other names the dashboards answer to, commas between; IOC_BASE_URL's is one already"),
+    ("IOC_TLS_CERT", str, "path of the certificate the dashboards show, or `local`: made here, for trials"),
+    ("IOC_TLS_KEY", str, "path of that certificate's private key"),
+    ("IOC_PROXY", str, "addresses of the TLS proxy in front, commas between: its X-Forwarded-* is believed"),
+    ("IOC_PASSWORD", str, "password of the first account, `admin`, made when there is none; else forgotten"),
+    ("IOC_AUTH", str, "`open`: no log-in at all, for a trial on 127.0.0.1; `proxy`: IOC_PROXY has asked already"),
+    (
+        "IOC_BREACHED",
+        str,
+        "path of known passwords nobody may choose: sorted SHA-1 in hex, as haveibeenpwned.com gives",
+    ),
+    ("IOC_OIDC_ISSUER", str, "OpenID Connect: address of the provider that people log in with"),
+    ("IOC_OIDC_CLIENT", str, "the client id that the provider knows the centre by"),
+    ("IOC_OIDC_SECRET", str, "the client's secret, where the provider wants one"),
+    ("IOC_OIDC_ROLES", str, "who gets which role: groups:ioc-admins=administrator, groups:duty=operator, *=viewer"),
+    ("IOC_OIDC_NAME", str, "what stands on the button, as `VNeID`"),
+    ("IOC_OIDC_CA", str, "path of the certificate authority that signed the provider's certificate"),
     ("IOC_SECRET", str, "signs links and sessions; at least 16 characters"),
     ("IOC_LOG_LEVEL", str, "debug, info, warning or error (info)"),
 )
+_HIDDEN = {"password", "secret", "oidc_secret"}
 _SECRET = re.compile(r"(?<=://)([^:/@\s]*):([^@/\s]+)@")
 
 
@@ -66,8 +82,19 @@ class Settings:
     http_port: int = 8050
     health_host: str = "127.0.0.1"
     health_port: int = 0
+    hosts: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    proxy: str = ""
     password: str = ""
     auth: str = ""
+    breached: str = ""
+    oidc_issuer: str = ""
+    oidc_client: str = ""
+    oidc_secret: str = ""
+    oidc_roles: str = ""
+    oidc_name: str = ""
+    oidc_ca: str = ""
     secret: str = ""
     log_level: str = "info"
 
@@ -96,7 +123,7 @@ class Settings:
 
     def __repr__(self) -> str:
         """Without secrets, so that a settings object in a log or traceback gives nothing away."""
-        shown = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"password", "secret"}}
+        shown = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _HIDDEN}
         return f"Settings({', '.join(f'{k}={redact(str(v))!r}' for k, v in shown.items())})"
 
 
@@ -139,8 +166,8 @@ def _checked(name: str, value: str, faults: list[str]) -> str | int | None:
         faults.append(f"{name}={redact(value)} {why}")
     if name == "IOC_SECRET" and len(value) < 16:
         faults.append("IOC_SECRET is too short: give at least 16 characters, e.g. from `openssl rand -hex 32`")
-    if name == "IOC_AUTH" and value != "proxy":
-        faults.append(f"IOC_AUTH={value!r} is not known: leave it away, or write proxy")
+    if name == "IOC_AUTH" and value not in {"open", "proxy"}:
+        faults.append(f"IOC_AUTH={value!r} is not known: leave it away, or write open or proxy")
     if name == "IOC_LOG_LEVEL" and value.lower() not in {"debug", "info", "warning", "error"}:
         faults.append(f"IOC_LOG_LEVEL={value!r} is not one of debug, info, warning, error")
     return value
@@ -152,6 +179,7 @@ _SCHEMES = {
     "IOC_BROKER_URL": ("mqtt", "mqtts"),
     "IOC_SMTP_URL": ("smtp", "smtps", "smtp+starttls"),
     "IOC_BASE_URL": ("http", "https"),
+    "IOC_OIDC_ISSUER": ("http", "https"),
 }
 
 
