@@ -10,6 +10,7 @@ IocError
 ├── DecodeError      a message could not be used: goes to quarantine with its reason
 ├── Ignored          a message is understood and holds nothing to store
 ├── DeliveryError    a mail was not accepted; `permanent` says whether to try again
+├── AccessError      what is asked of an account, a session or a password is refused
 └── StartError       `ioc up` cannot start; the message says what to do
 """
 
@@ -95,6 +96,10 @@ class DeliveryError(IocError):
     def __init__(self, message: str, *, permanent: bool) -> None:
         self.permanent = permanent
         super().__init__(message)
+
+
+class AccessError(IocError):
+    """What is asked of an account is refused."""
 
 
 class StartError(IocError):

@@ -10,7 +10,8 @@ from ioc.access.rights import Bounds, Role
 class Holder(NamedTuple):
     """What a valid session, display key or API token stands for.
 
-    renewed: a new value for the cookie, where it is time to turn it.
+    renewed: a new value for the cookie, where it is time to turn it. session: of a person, what stays the same when the
+    cookie is turned.
     """
 
     role: Role
@@ -21,6 +22,7 @@ class Holder(NamedTuple):
     scenes: tuple[str, ...] = ()  # of a display; empty: every scene
     display: int | None = None
     renewed: str = ""
+    session: str = ""
 
 
 class Who(NamedTuple):
