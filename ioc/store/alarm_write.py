@@ -191,13 +191,17 @@ class _Ledger:
         self.bare: set[int] = set()
         self.freed: set[int] = set()
 
-    def add(self, who: int | tuple[int, str], version: int, step: lifecycle.Step, move: Move) -> int:
-        """Record a step; returns the alarm's version after it. What is put aside before it was told is not told."""
+    def add(self, who: int | tuple[int, str], version: int, step: lifecycle.Step, move: Move, was: str = "") -> int:
+        """Record a step; returns the alarm's version after it. What is put aside before it was told is not told.
+
+        was: the ISA letter before it.
+        """
+        detail = _by_person(move, was, step.state.isa)
         for kind in step.changes:
             version += 1
             note = step.state.closed if kind == "closed" else move.note
             row = {"seq": version, "at": move.at or self.at, "event_time": move.seen.time, "kind": kind,
-                   "value": move.seen.value, "actor": move.actor, "note": note, "detail": move.detail}  # fmt: skip
+                   "value": move.seen.value, "actor": move.actor, "note": note, "detail": detail}  # fmt: skip
             self.rows.setdefault(who, []).append(row)
         owed = self.owed.setdefault(who, [])
         if _COVERS & set(step.changes):
@@ -215,6 +219,13 @@ class _Ledger:
 
     def owed_of(self, ids: set[int]) -> list[tuple[int, int, str]]:
         return [(i, seq, why) for i in ids for seq, why in self.owed.get(i, [])]
+
+
+def _by_person(move: Move, was: str, now: str) -> Mapping[str, Any] | None:
+    """The move's detail; a person's own deed also says from which state to which, and so comes into the audit."""
+    if move.actor == "ioc" or move.maintenance is not None or move.parent is not None:
+        return move.detail
+    return {**(move.detail or {}), "from": was, "to": now}
 
 
 def _insert(conn: Connection, new: Sequence[New], ledger: _Ledger) -> set[int]:
@@ -267,7 +278,7 @@ def _run(alarm: Open, events: Sequence[Move], ledger: _Ledger, *, unheard: bool)
         step = lifecycle.step(state, move.event, latching=alarm.latching, reason=move.note, unheard=unheard)
         if step.state == state and not step.tell and not step.changes:
             continue
-        version = ledger.add(alarm.id, version, step, move)
+        version = ledger.add(alarm.id, version, step, move, state.isa)
         if _FREES & set(step.changes):
             ledger.freed.add(alarm.id)
         state = step.state

@@ -124,7 +124,7 @@ def assign(
         now = conn.execute(queries.load("alarms")["assignee"], {"id": alarm_id}).fetchone()
         if now is None or now[0] == found[0]:
             return False
-        detail = {"contact": person, "name": found[1]}
+        detail = {"contact": person, "name": found[1]} | ({"from_contact": now[1]} if now[1] else {})
         return _by_hand(conn, alarm_id, Move("assign", actor=by, note=note, person=found[0], detail=detail), version)
 
 

@@ -51,6 +51,12 @@ def note_all(conn: Connection, who: Who, deeds: Iterable[Deed]) -> None:
         conn.execute(queries.load("audit")["note"], {**values, "entries": orjson.dumps(entries).decode()})
 
 
+def speak(conn: Connection, who: Who, *, always: bool = False) -> None:
+    """What the tables themselves note is `who`'s from here on, in this transaction, or on this connection always."""
+    values = {"who": _fit(who.name), "role": _fit(str(who.role)), "address": _fit(who.address), "local": not always}
+    conn.execute(queries.load("audit")["speak"], values)
+
+
 def _entry(deed: Deed) -> dict[str, Any]:
     if not _DEED.fullmatch(deed.deed):
         raise ValueError(f"a deed is called noun.verb, not {deed.deed!r}")

@@ -186,7 +186,7 @@ SELECT id, name FROM contact WHERE key = %(key)s AND state <> 'removed';
 
 -- assignee --
 -- Whose it is now.
-SELECT assigned_to FROM alarm WHERE id = %(id)s;
+SELECT a.assigned_to, c.key FROM alarm a LEFT JOIN contact c ON c.id = a.assigned_to WHERE a.id = %(id)s;
 
 -- forget --
 -- Whole episodes that closed before.
