@@ -16,9 +16,13 @@ import numpy as np
 from dashboards import metrics, snapshot, wire
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
+    from dashboards.presence import Said
     from dashboards.snapshot import Delta, Frame
+    from ioc.store.displays import Orders
 
 Message = bytes | str
 HEARTBEAT = 1.0  # seconds: a screen that hears nothing for three of these says so
@@ -38,11 +42,34 @@ class Step(NamedTuple):
 
 
 class Screen:
-    """One connected browser, and how far it was told."""
+    """One connected browser, and how far it was told.
 
-    def __init__(self) -> None:
+    display: its number where it is a paired screen, which is told of its own scenes alone; scenes: empty is every one.
+    """
+
+    def __init__(self, display: int | None = None, scenes: Iterable[str] = (), address: str = "") -> None:
+        self.display, self.scenes, self.address = display, frozenset(scenes), address
+        self.said: Said | None = None  # of itself
+        self.orders: Orders | None = None  # as it was last told
+        self.own: list[Message] = []  # for this one alone
+        self.ended = False
         self.wake = asyncio.Event()
         self.again()
+
+    def tell(self, message: Message) -> None:
+        """To this one alone; of several that wait the newest counts."""
+        self.own = [message]
+        self.wake.set()
+
+    def end(self) -> None:
+        """Its key opens nothing any more."""
+        self.ended = True
+        self.wake.set()
+
+    def sees(self, kind: str) -> bool:
+        """Whether a text is for it: widget/SCENE/NUMBER and its like are for those who may show the scene."""
+        scene = kind.partition("/")[2].rpartition("/")[0]
+        return not scene or not self.scenes or scene in self.scenes
 
     def again(self) -> None:
         """It lost track, or is new: everything."""
@@ -78,13 +105,17 @@ class Hub:
 
     def pending(self, screen: Screen) -> list[Message]:
         """What this screen has not been told, which it now counts as told."""
-        texts: list[Message] = [t for kind, t in self.texts.items() if screen.texts.get(kind) != self._versions[kind]]
+        said, versions = screen.texts, self._versions
+        texts: list[Message] = [
+            t for kind, t in self.texts.items() if said.get(kind) != versions[kind] and screen.sees(kind)
+        ]
+        own, screen.own = screen.own, []
         points = self._points(screen)
         beat: list[Message] = [self._beat] if not points and screen.beat != self._beats else []
         screen.texts, screen.sequence, screen.beat = dict(self._versions), self.sequence, self._beats
         if self.frame is None:
             screen.sequence = -1
-        return [*texts, *points, *beat]
+        return [*own, *texts, *points, *beat]
 
     def _points(self, screen: Screen) -> list[Message]:
         if self.frame is None or screen.sequence == self.sequence:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from dashboards import aside, board, layouts, points, scenes, wall
+from dashboards import aside, board, layouts, points, presence, scenes, wall
 from dashboards.snapshot import Snapshot
 from ioc.errors import StoreError
 from ioc.store import alarm_watch, database, process, snapshot
@@ -74,6 +74,8 @@ class Live:
         """Until `stop`; a lost store is said, and tried again every second."""
         for name, jobs in (("history", self._history_jobs()), ("facts", self._fact_jobs())):
             threading.Thread(target=aside.run, args=(self._url, name, jobs, stop), name=name, daemon=True).start()
+        paired = (self._url, self._hub, self._call, stop)
+        threading.Thread(target=presence.run, args=paired, name="displays", daemon=True).start()
         while not stop.is_set():
             try:
                 with (
