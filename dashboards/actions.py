@@ -9,12 +9,14 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dash import Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import Input, Output, State, ctx, dcc, html, no_update
 
-from dashboards import parts, people, story
+from dashboards import parts, people, reach, story
+from dashboards.callbacks import callback, require
 from dashboards.context import current
 from dashboards.parts import word
-from dashboards.viewer import CURRENT
+from dashboards.viewer import CURRENT, called
+from ioc.access.rights import Right
 from ioc.errors import IocError
 from ioc.store import alarms, screens
 
@@ -45,12 +47,12 @@ class Deed(NamedTuple):
 
 def panel(row: Row, known: dict[str, str], longest_h: float) -> Component:
     """The forms that fit the alarm as it is; nothing once it is over, and nothing in the past."""
-    past = CURRENT.get().at is not None
+    idle = not CURRENT.get().can(Right.ACT)
     return html.Div(
         [
-            html.Div(_unseen() if past else forms(row, known, longest_h), id="ack-form"),
+            html.Div(_unseen() if idle else forms(row, known, longest_h), id="ack-form"),
             html.Div(told(row), id="ack-said", role="status"),
-            dcc.Interval(id="alarm-beat", interval=BEAT_MS, disabled=past),
+            dcc.Interval(id="alarm-beat", interval=BEAT_MS, disabled=CURRENT.get().at is not None),
             dcc.Store(id="alarm-seen", data=seen(row)),
         ]
     )
@@ -100,10 +102,8 @@ def _persons(known: dict[str, str]) -> Any:
 
 
 def _who(by: str, note: str) -> list[Component]:
-    name = dcc.Input(
-        id="ack-by", value=by or CURRENT.get().name, maxLength=80, persistence="ioc", persistence_type="local"
-    )
-    return [html.Label(word("ack.by"), htmlFor="ack-by"), name, html.Label(word("ack.note"), htmlFor="ack-note"),
+    return [html.Label(word("ack.by"), htmlFor="ack-by"), parts.signature("ack-by", by),
+            html.Label(word("ack.note"), htmlFor="ack-note"),
             dcc.Input(id="ack-note", value=note, maxLength=500)]  # fmt: skip
 
 
@@ -198,15 +198,17 @@ async def act(*given: Any) -> Any:
         return (no_update,) * 5
     if wanted in {"signal-alarms", "alarm-beat"}:
         return await _news(int(id_), was, by or "", note or "")
-    deed = Deed(wanted, (by or "").strip()[:80], (note or "").strip()[:500], timedelta(hours=LENGTHS.get(length, 4)),
+    deed = Deed(wanted, called(by), (note or "").strip()[:500], timedelta(hours=LENGTHS.get(length, 4)),
                 bool(normal), str(person or ""), was["version"] if wanted != "comment-do" else None)  # fmt: skip
     if problem := lacking(deed):
         return _said(problem), *(no_update,) * 4
-    return (no_update,) * 5 if viewer.role != "operator" else await _acted(int(id_), deed, was["version"])
+    require(Right.ACT)
+    return await _acted(int(id_), deed, was["version"])
 
 
 async def _acted(id_: int, deed: Deed, version: int) -> Any:
     try:
+        await reach.alarms([id_])
         done = await current().read(do, id_, deed)
     except alarms.MovedError:
         others = await story.since(id_, version)

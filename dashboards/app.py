@@ -10,8 +10,10 @@ import dash
 import orjson
 from dash import Dash
 from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
 
-from dashboards import ack, basemap, downloads, map_routes, shell, viewer, wall
+from dashboards import ack, basemap, downloads, map_routes, shell, surface, viewer, wall
+from dashboards.callbacks import ForbiddenError, page_layout
 from dashboards.context import use
 from dashboards.guard import Guard, policy
 from dashboards.packed import Packed
@@ -22,6 +24,7 @@ from ioc.language import words
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from fastapi import Request, Response
     from starlette.types import Message
 
     from dashboards.context import Context
@@ -66,8 +69,10 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
     app.layout = shell.layout
     language = context.folder.city.languages[0]
     server.add_middleware(Packed)
-    server.add_middleware(Guard, keys=context.keys, language=language, csp=lambda: _csp(app),
-                          proxied=context.settings.auth == "proxy")  # fmt: skip
+    server.add_exception_handler(ForbiddenError, _forbidden)
+    surface.learn()
+    server.add_middleware(Guard, doors=context.doors, names=context.names, language=language, csp=lambda: _csp(app),
+                          auth=context.settings.auth)  # fmt: skip
     return server
 
 
@@ -78,11 +83,15 @@ def _register_pages() -> None:
         for path in page.PATHS:
             parts = {"path_template": path} if "<" in path else {"path": path}
             module = f"dashboards.pages.{name}" + (f".{len(path)}" if path != page.PATHS[0] else "")
-            register(module, layout=page.layout, name=name, order=page.ORDER, title="IOC", **parts)
+            register(module, layout=page_layout(page), name=name, order=page.ORDER, title="IOC", **parts)
 
 
 def _csp(app: App) -> str:
     return policy(list(app.csp_hashes()), basemap.origins(app.context.folder))
+
+
+async def _forbidden(_: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"{error}\n", 403)
 
 
 async def _warm(server: FastAPI) -> None:

@@ -58,7 +58,7 @@ def running(folder: Path, patience: float = 40.0) -> Iterator[Parts]:
         children = {}
         for part, more in (
             ("ingest", {"IOC_HEALTH_PORT": str(health)}),
-            ("dashboards", {"IOC_HTTP_PORT": str(screens)}),
+            ("dashboards", {"IOC_HTTP_PORT": str(screens), "IOC_AUTH": "open"}),
         ):
             children[part] = _child(part, folder / "city", common | more)
             ends.callback(_end, children[part])

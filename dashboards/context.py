@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ioc.store import database
+from dashboards import viewer
+from ioc.store import audit, database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
     from psycopg_pool import ConnectionPool
 
+    from dashboards.doors import Doors
     from dashboards.hub import Hub
     from dashboards.live import Live
+    from dashboards.names import Names
     from dashboards.session import Keys
     from ioc.config.folder import CityFolder
     from ioc.health import Health
@@ -33,6 +36,8 @@ class Context:
     hub: Hub
     live: Live
     keys: Keys
+    doors: Doors
+    names: Names
     pool: ConnectionPool[Connection]
     health: Health
     past: Past
@@ -64,7 +69,10 @@ class Context:
         return value  # type: ignore[no-any-return]
 
     def _read(self, what: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        asking = viewer.CURRENT.get()
         with database.transaction(self.pool) as conn:
+            if asking.address or asking.name:  # the server's own work has neither
+                audit.speak(conn, viewer.who())
             return what(conn, *args, **kwargs)
 
 

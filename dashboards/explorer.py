@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from dash import Input, Output, callback, ctx, dcc, html, no_update
+from dash import Input, Output, ctx, dcc, html, no_update
 
 from dashboards import charts, graphs, parts
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.parts import aria, text, word
 from ioc.store import screens

@@ -10,6 +10,11 @@ class Limit:
         self._most, self._rate, self._keys = most, per_minute / 60.0, keys
         self._left: dict[str, tuple[float, float]] = {}
 
+    def has(self, key: str, now: float, cost: float = 1.0) -> bool:
+        """Whether the bucket holds that much; nothing is taken."""
+        left, at = self._left.get(key, (self._most, now))
+        return left + (now - at) * self._rate >= cost
+
     def allows(self, key: str, now: float, cost: float = 1.0) -> bool:
         """Take `cost` from the bucket; False when it has not that much. now: s, any steady clock."""
         left, at = self._left.pop(key, (self._most, now))

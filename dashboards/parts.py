@@ -55,6 +55,14 @@ def age(seconds: float) -> str:
     return language.age(seconds, viewer.language())
 
 
+def signature(id_: str, value: str = "", **more: Any) -> Component:
+    """Under which name something is done: the account's; a field to fill in only where nobody has an account."""
+    name = viewer.CURRENT.get().name
+    if name:
+        return dcc.Input(id=id_, value=name, readOnly=True, className="signed", **more)
+    return dcc.Input(id=id_, value=value, maxLength=80, persistence="ioc", persistence_type="local", **more)
+
+
 def length(written: Any) -> str:
     """A duration as a rule file or the store has it ("600s") in words; as it stands where it is none."""
     try:

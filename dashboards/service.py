@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
 import threading
@@ -14,12 +13,15 @@ import uvicorn
 
 from dashboards import app
 from dashboards.context import Context
+from dashboards.doors import Doors
 from dashboards.hub import Hub
 from dashboards.live import Live
+from dashboards.names import Names
 from dashboards.session import Keys
+from ioc.access.door import is_loopback, refuse_open_door
 from ioc.config import folder as city_folder
 from ioc.errors import ConfigError, StartError, StoreError
-from ioc.store import database, registry
+from ioc.store import database, people, registry
 from ioc.store.replica import Past
 
 if TYPE_CHECKING:
@@ -32,13 +34,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _GRACE = 3  # seconds that open requests get at the end
-_HOPS = "127.0.0.1"  # whose X-Forwarded-* headers are believed
 
 
 def run(folder: Path, settings: Settings, stop: threading.Event, health: Health) -> None:
     """Serve until `stop`. Raises ConfigError, StartError."""
     settings.require("database_url")
-    refuse_open_door(settings)
+    refuse_open_door(settings, accounts=_somebody(settings))
     city = city_folder.load(folder)
     listener = _listen(settings.http_host, settings.http_port)
     hub, loops = Hub(), _Loops()
@@ -46,7 +47,9 @@ def run(folder: Path, settings: Settings, stop: threading.Event, health: Health)
     keys = Keys(settings.secret, settings.password)
     pool = database.pool(settings.database_url, name="ioc dashboards", size=4)
     past = Past(pool, settings.database_read_url)
-    context = Context(settings=settings, hub=hub, live=live, keys=keys, pool=pool, health=health, past=past)
+    names, doors = Names.of(settings), Doors(pool, settings.secret)
+    context = Context(settings=settings, hub=hub, live=live, keys=keys, pool=pool, health=health, past=past,
+                      doors=doors, names=names)  # fmt: skip
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -61,7 +64,7 @@ def run(folder: Path, settings: Settings, stop: threading.Event, health: Health)
             for job in jobs:
                 job.cancel()
 
-    server = _Server(_config(app.make(context, lifespan)))
+    server = _Server(_config(names.fronted(app.make(context, lifespan))))
     if keys.locked:
         log.info("walls open with /wall?key=%s", keys.display if keys.lasting else "(set IOC_SECRET for a lasting key)")
     try:
@@ -72,21 +75,13 @@ def run(folder: Path, settings: Settings, stop: threading.Event, health: Health)
         pool.close(timeout=2)
 
 
-def refuse_open_door(settings: Settings) -> None:
-    """Without a password only this machine may see the screens. Raises StartError."""
-    if settings.password or settings.auth == "proxy" or _loopback(settings.http_host):
-        return
-    raise StartError(
-        f"IOC_HTTP_HOST={settings.http_host} would show the city to the whole network without asking for a password: "
-        "set IOC_PASSWORD, or IOC_AUTH=proxy when a proxy in front asks, or listen on 127.0.0.1"
-    )
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _somebody(settings: Settings) -> bool:
+    """Whether anybody can log in; while the store cannot say, nobody can, and no harm is done."""
+    if settings.oidc_issuer or settings.auth or settings.password or is_loopback(settings.http_host):
+        return True
+    with suppress(StoreError), database.connect(settings.database_url, name="ioc dashboards", autocommit=True) as conn:
+        return people.exist(conn)
+    return True
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -105,7 +100,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _config(server: Any) -> uvicorn.Config:
     return uvicorn.Config(server, ws_per_message_deflate=False, access_log=False, timeout_graceful_shutdown=_GRACE,
-                          proxy_headers=True, forwarded_allow_ips=_HOPS, log_config=None, ws_max_size=4096,
+                          proxy_headers=False, log_config=None, ws_max_size=4096,
                           server_header=False)  # fmt: skip
 
 

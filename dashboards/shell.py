@@ -10,6 +10,7 @@ from dash import dcc, html
 from dashboards import viewer
 from dashboards.context import current
 from dashboards.parts import aria
+from dashboards.surface import page_right
 from ioc import plugins
 from ioc.config.types import say
 from ioc.language import LANGUAGES, words
@@ -59,7 +60,8 @@ def layout() -> Component:
 def _links(said: dict[str, str]) -> list[Component]:
     """Pages in their order; those that belong together behind one word, at the place of the first."""
     pages = [plugins.load("dashboards.pages", name) for name in plugins.names("dashboards.pages")]
-    shown = sorted((p for p in pages if p.ORDER is not None), key=lambda p: p.ORDER)
+    may = viewer.CURRENT.get().may
+    shown = sorted((p for p in pages if p.ORDER is not None and may(page_right(p))), key=lambda p: p.ORDER)
     groups: dict[str, list[Component]] = {}
     bar: list[Component] = []
     for page in shown:
@@ -84,11 +86,19 @@ def _right(language: str, said: dict[str, str]) -> list[Any]:
         html.A(code.upper(), href=f"/language/{code}", title=name, lang=code, className="here" * (code == language))
         for code, name in LANGUAGES.items()
     ]  # fmt: skip
-    leave = html.Form(html.Button(said["nav.logout"]), method="post", action="/logout")
     return [
         html.Span([html.I(), html.Span(said["pill.connecting"], id="pill-text", className="num")], id="pill",
                   className="pill late", role="status"),
         html.Span([html.Span("--:--:--", id="clock", className="num"), html.Small(" ", id="date")], id="time"),
         html.Nav(choices, id="languages", **aria(label=said["nav.language"])),
-        *([leave] if current().keys.locked else []),
+        *_account(said),
     ]  # fmt: skip
+
+
+def _account(said: dict[str, str]) -> list[Any]:
+    """Who is logged in, and the way out; nothing where nobody has an account."""
+    who = viewer.CURRENT.get()
+    if who.person is None:
+        return []
+    leave = html.Form(html.Button(said["nav.logout"]), method="post", action="/logout")
+    return [html.A(who.name, href="/account", className="account", title=said[f"role.{who.role}"]), leave]

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003  a field's type
 
+from ioc.access.holder import Who
 from ioc.access.rights import Bounds, Right, Role, rights
 
 
@@ -23,13 +24,29 @@ class Viewer:
     scopes: tuple[str, ...] = ()  # of a token
     scenes: tuple[str, ...] = ()  # what a display may show; empty: every scene
     display: int | None = None  # the display's id
+    session: str = ""  # of a person who logged in: what ends with it
     address: str = ""  # where the request comes from
 
     def may(self, right: Right) -> bool:
         return right in rights(self.role, self.scopes)
 
+    def can(self, right: Right) -> bool:
+        """Whether the page offers to do it: nobody changes the past."""
+        return self.at is None and self.may(right)
+
 
 CURRENT: ContextVar[Viewer] = ContextVar("viewer", default=Viewer())  # noqa: B039  frozen
+
+
+def who() -> Who:
+    """Who is asking, for the audit."""
+    viewer = CURRENT.get()
+    return Who(viewer.name or viewer.role, viewer.role, viewer.address)
+
+
+def called(typed: str | None) -> str:
+    """The name that a deed is done under: of the account; what was typed counts only where nobody has one."""
+    return (CURRENT.get().name or (typed or "").strip())[:80]
 
 
 def language() -> str:

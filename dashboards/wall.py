@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from dashboards import viewer
 from ioc import __version__
+from ioc.access.rights import Right
 from ioc.config.types import say
 from ioc.language import LANGUAGES, marks, units, words
 
@@ -108,7 +109,7 @@ def page(folder: CityFolder, scene: str) -> HTMLResponse:
     html = TEMPLATES.get_template("wall.html").render(
         language=language, title=say(folder.city.title or folder.city.name, language), scripts=scripts, styles=styles,
         facts=page_facts(folder, scene=known), initials=_initials(say(folder.city.name, language)),
-        words=words("dashboards", language), desk=viewer.CURRENT.get().role == "operator",
+        words=words("dashboards", language), desk=viewer.CURRENT.get().may(Right.LOOK),
     )  # fmt: skip
     return HTMLResponse(html, 200 if known == scene else 404)
 

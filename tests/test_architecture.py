@@ -14,7 +14,7 @@ PACKAGES = ("ioc", "ingest", "dashboards", "alerts", "sample_feeds")
 COMPOSITION = {"ioc/cli.py", "ioc/compose.py", "ioc/compose_sample.py"}  # the only ones in ioc that know the others
 OWNERS = {
     "psycopg": ("ioc/store/", "ioc/embedded/postgres.py"),
-    "psycopg_pool": ("ioc/store/", "dashboards/context.py"),  # the type of the pool it is given
+    "psycopg_pool": ("ioc/store/", "dashboards/context.py", "dashboards/doors.py"),  # the type of the pool it is given
     "paho": ("ingest/",),
     "smtplib": ("alerts/",),
     "apscheduler": ("alerts/",),
@@ -30,6 +30,10 @@ OWNERS = {
     "aiosmtpd": ("ioc/embedded/mail.py",),
     "geopandas": ("ioc/city.py", "ioc/geo/", "sample_feeds/"),
     "pyarrow": ("ioc/export/",),
+    "argon2": ("ioc/access/passwords.py",),
+    "zxcvbn": ("ioc/access/passwords.py",),
+    "pyotp": ("ioc/access/codes.py",),
+    "segno": ("ioc/access/codes.py",),
     "rich": ("ioc/", "ingest/", "alerts/", "dashboards/"),
 }
 FILES = sorted(f for package in PACKAGES for f in (ROOT / package).rglob("*.py"))

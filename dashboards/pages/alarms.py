@@ -6,13 +6,15 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboards import alarm_list, parts
+from dashboards import alarm_list, parts, reach
 from dashboards.alarm_list import Asked
+from dashboards.callbacks import ForbiddenError, callback
 from dashboards.context import current
 from dashboards.parts import aria, number, word
-from dashboards.viewer import CURRENT
+from dashboards.viewer import CURRENT, called
+from ioc.access.rights import Right
 from ioc.store import alarms
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ async def _page(wanted: Asked) -> Component:
             dcc.Store(id="alarm-view", data=_view(wanted)),
             dcc.Store(id="alarm-picked", data=[]),
             dcc.Interval(id="alarm-pulse", interval=20_000, disabled=past),  # how long each lasts, and who has it
-            *([] if past else [_bulk()]),
+            *([_bulk()] if CURRENT.get().can(Right.ACT) else []),
             html.Div(alarm_list.table(wanted, found), id="alarm-table"),
         ],
         className="stack",
@@ -75,8 +77,7 @@ def _bulk() -> Component:
         [
             html.B([html.Span(id="picked-count", className="num"), " ", word("pick.picked")]),
             html.Label(word("ack.by"), htmlFor="bulk-by", className="unseen"),
-            dcc.Input(id="bulk-by", value=CURRENT.get().name, maxLength=80, persistence="ioc", persistence_type="local",
-                      placeholder=word("ack.by")),
+            parts.signature("bulk-by", placeholder=word("ack.by")),
             html.Label(word("ack.note"), htmlFor="bulk-note", className="unseen"),
             dcc.Input(id="bulk-note", maxLength=500, placeholder=word("ack.note")),
             html.Button(word("ack.do"), id="bulk-ack", className="primary"),
@@ -146,21 +147,26 @@ async def listed(*given: Any) -> Any:
 
 @callback(Output("bulk-order", "children"), Output("bulk-said", "children"), Input("bulk-fitting", "n_clicks"),
           Input("bulk-ack", "n_clicks"), State("alarm-picked", "data"), State("bulk-by", "value"),
-          State("bulk-note", "value"), *_STATES, State("alarm-view", "data"), prevent_initial_call=True)  # fmt: skip
+          State("bulk-note", "value"), *_STATES, State("alarm-view", "data"), prevent_initial_call=True,
+          needs=Right.ACT)  # fmt: skip
 async def bulk(_: Any, __: Any, picked: list[int], by: str | None, note: str | None, *given: Any) -> Any:
     """Tick all that fits, or acknowledge what is ticked: with a name, and in pieces, so that nobody else waits."""
     viewer = CURRENT.get()
-    if not any((_, __)) or viewer.role != "operator" or viewer.at is not None:
+    if not any((_, __)) or viewer.at is not None:
         return no_update, no_update
     if ctx.triggered_id == "bulk-fitting":
         ids = await current().read(alarms.open_ids, _wanted(list(given[:-1]), given[-1]).filter, MOST)
         return f"pick:{time.time()}:{','.join(map(str, ids))}", ""
-    if not (by or "").strip():
+    if not (name := called(by)):
         return no_update, word("ack.name")
     ids = list(dict.fromkeys(i for i in picked or () if isinstance(i, int)))[:MOST]
+    try:
+        await reach.alarms(ids)
+    except ForbiddenError as error:
+        return no_update, str(error)
     done = 0
     for start in range(0, len(ids), _CHUNK):
-        done += await current().read(alarms.acknowledge_all, ids[start : start + _CHUNK], by.strip()[:80],  # type: ignore[union-attr]
+        done += await current().read(alarms.acknowledge_all, ids[start : start + _CHUNK], name,
                                      (note or "").strip()[:500])  # fmt: skip
     said = word("pick.done", n=number(done))
     return f"clear:{time.time()}:", said + (

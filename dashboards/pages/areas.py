@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
-from dash import Input, Output, callback, dcc, html
+from dash import Input, Output, dcc, html
 
 from dashboards import graphs, moment, parts, viewer
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.figures import lines
 from dashboards.parts import number, text, word

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
-from dash import Input, Output, callback, html
+from dash import Input, Output, html
 
 from dashboards import moment, parts, scenes
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.parts import number, text, word
 from dashboards.snapshot import BY_PRIORITY, CRITICAL, NO_DATA, NORMAL, NOTEWORTHY, STALE, WARNING, counts

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dash import Input, Output, callback, dcc, html
+from dash import Input, Output, dcc, html
 
 from dashboards import moment, parts
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.pages.sensors import plain
 from dashboards.parts import text, word

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dash import Input, Output, State, callback, no_update
+from dash import Input, Output, State, no_update
 
 from dashboards import explorer, parts
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.parts import word
 from ioc.store import screens

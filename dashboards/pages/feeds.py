@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dash import Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import Input, Output, State, ctx, dcc, html, no_update
 
-from dashboards import parts
+from dashboards import parts, reach
+from dashboards.callbacks import callback, require
 from dashboards.context import current
 from dashboards.figures.sparkline import bars
 from dashboards.parts import number, text, word
 from dashboards.viewer import CURRENT
+from ioc.access.rights import Right
 from ioc.store import requests, screens
 
 if TYPE_CHECKING:
@@ -111,7 +113,8 @@ async def _one(key: str) -> Component:
         html.Div(
             [
                 parts.panel(word("feeds.ledger"), parts.facts(pairs)),
-                html.Div([await _reasons(row["id"]), _replay()], className="column"),
+                html.Div([await _reasons(row["id"]), *([_replay()] if CURRENT.get().can(Right.FEEDS) else [])],
+                         className="column"),
             ],
             className="columns",
         ),
@@ -161,7 +164,9 @@ def _replay() -> Component:
 )
 async def replay(_: int | None, __: Any, feed: int, seen: int | None) -> Any:
     """Ask the ingester; then say what came of it, and show the quarantine as it is after a replay."""
-    if ctx.triggered_id == "replay-do" and CURRENT.get().role == "operator":
+    if ctx.triggered_id == "replay-do":
+        require(Right.FEEDS)
+        await reach.feed(int(feed))
         await current().read(requests.ask, "replay", int(feed), CURRENT.get().name or "desk")
     rows = await current().read(requests.newest, int(feed))
     said = html.Ul([html.Li(f"{parts.when(r['at'], seconds=True)}: {_came(r)}") for r in rows])

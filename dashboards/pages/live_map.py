@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from dash import Input, Output, State, callback, dcc, html, no_update
+from dash import Input, Output, State, dcc, html, no_update
 
 from dashboards import charts, happening, parts, sensor_parts
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.parts import aria, text, word
 from ioc.store import screens
@@ -96,7 +97,10 @@ async def draw(series: str, chosen: str, _: Any, moved: dict[str, Any] | None) -
 
 
 @callback(
-    Output("values", "children"), Input("signal-sensor", "data"), State("picked", "data"), prevent_initial_call=True
+    Output("values", "children"),
+    Input("signal-sensor", "data"),
+    State("picked", "data"),
+    prevent_initial_call=True,
 )
 async def refresh(_: Any, picked: dict[str, Any] | None) -> Any:
     """The picked sensor spoke, or grew older."""

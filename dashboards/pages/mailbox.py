@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboards import listing, mail, parts, people
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.listing import Column, two
 from dashboards.parts import number, word
 from dashboards.story import MAIL
 from dashboards.viewer import CURRENT
+from ioc.access.rights import Right
 from ioc.store import alarms, screens
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ def _wanted(state: str | None, channel: str | None, contact: str | None, alarm: 
     *(Input(f"mail-{k}", "value") for k in ("state", "channel", "contact", "alarm")),
     Input({"turn": "mail", "to": ALL}, "n_clicks"), Input("signal-slow", "data"), State("mail-before", "data"),
     prevent_initial_call=True,
+    needs=Right.MAIL,
 )  # fmt: skip
 async def listed(
     state: str, channel: str | None, contact: str | None, alarm: str | None, _: Any, __: Any, before: list[Any]

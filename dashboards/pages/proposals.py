@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dash import Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import Input, Output, State, ctx, dcc, html, no_update
 
-from dashboards import parts
+from dashboards import parts, reach
+from dashboards.callbacks import callback, require
 from dashboards.context import current
 from dashboards.parts import number, word
 from dashboards.viewer import CURRENT
+from ioc.access.rights import Right
 from ioc.store import proposals
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def _editor(row: Proposed) -> list[Any]:
     """The file as the ingester would write it; a person has the last word."""
     name = dcc.Input(id="proposal-key", value=row.key, maxLength=80)
     file = dcc.Textarea(id="proposal-toml", value=row.toml, className="code", spellCheck=False)
-    if row.state in {"accepted", "live"}:
+    if row.state in {"accepted", "live"} or not CURRENT.get().can(Right.FEEDS):
         return [html.P(html.Code(f"feeds/{row.key}.toml")), html.Pre(row.toml)]
     return [
         html.P(word("proposals.steps"), className="lead"),
@@ -117,8 +119,8 @@ async def ask(*given: Any) -> Any:
     id_, key, toml = int(given[-3]), (given[-2] or "").strip(), given[-1] or ""
     wanted = _ASKS.get(str(ctx.triggered_id))
     if wanted is not None and any(given[:3]):
-        if CURRENT.get().role != "operator":
-            return no_update
+        require(Right.FEEDS)
+        reach.feed_key(key)
         if not await current().read(proposals.ask, id_, wanted, key=key, toml=toml):
             return word("proposals.late")
     row = await _find(id_)

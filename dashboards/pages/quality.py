@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from dash import Input, Output, callback, html
+from dash import Input, Output, html
 
 from dashboards import parts
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.parts import number, text, word
 from ioc.store import screens

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboards import listing, parts, people, viewer, week
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.listing import Column, two
 from dashboards.pages.shelf import moment
 from dashboards.parts import aria, number, text, word
-from dashboards.viewer import CURRENT
+from dashboards.viewer import CURRENT, called
 from ioc import language
+from ioc.access.rights import Right
 from ioc.errors import IocError
 from ioc.store import duty
 
@@ -39,11 +41,11 @@ class Known(NamedTuple):
 
 
 async def layout(**_: str) -> Any:
-    past = CURRENT.get().at is not None
+    idle = not CURRENT.get().can(Right.DUTY)
     return parts.page(
         word("page.roster"),
         html.Div(await parts.shown(_shown), id="roster-now", className="stack"),
-        *([] if past else [parts.panel(word("roster.replace"), await _form())]),
+        *([] if idle else [parts.panel(word("roster.replace"), await _form())]),
         lead=word("roster.lead"),
     )
 
@@ -120,8 +122,8 @@ def _gaps(empty: list[Any]) -> Component:
 
 
 def _stand_ins(found: Known, names: dict[str, str]) -> Component:
-    past = CURRENT.get().at is not None
-    keys = ("roster", "person", "starts", "until", "reason", "by", *(() if past else ("act",)))
+    idle = not CURRENT.get().can(Right.DUTY)
+    keys = ("roster", "person", "starts", "until", "reason", "by", *(() if idle else ("act",)))
     rows = []
     for row in found.stand_ins:
         instead = (
@@ -129,7 +131,7 @@ def _stand_ins(found: Known, names: dict[str, str]) -> Component:
         )
         end = (
             []
-            if past
+            if idle
             else [html.Button(word("roster.end"), id={"end": "stand-in", "id": row["id"]}, className="plain")]
         )
         rows.append(
@@ -212,7 +214,7 @@ async def _form() -> Component:
         _input("starts", word("col.starts"), now.strftime(_FORM)),
         _input("ends", word("col.until"), (now + timedelta(days=1)).strftime(_FORM)),
         _input("reason", word("col.reason"), ""),
-        _input("by", word("ack.by"), CURRENT.get().name, kept=True),
+        html.Div([html.Label(word("ack.by"), htmlFor="stand-by"), parts.signature("stand-by")], className="field"),
     ]
     return html.Div(
         [
@@ -254,14 +256,15 @@ def _input(key: str, label: str, value: str, *, kept: bool = False) -> Component
     Input({"end": "stand-in", "id": ALL}, "n_clicks"),
     *(State(f"stand-{k}", "value") for k in ("roster", "person", "instead", "starts", "ends", "reason", "by")),
     prevent_initial_call=True,
+    needs=Right.DUTY,
 )
 async def replace(_: Any, __: Any, *given: Any) -> Any:
     """Somebody stands in, or no longer does."""
     viewer_ = CURRENT.get()
-    if not ctx.triggered or not ctx.triggered[0]["value"] or viewer_.role != "operator" or viewer_.at is not None:
+    if not ctx.triggered or not ctx.triggered[0]["value"] or viewer_.at is not None:
         return no_update, no_update
     roster, person, instead, starts, ends, reason, by = (str(x or "").strip()[:200] for x in given)
-    if not by:
+    if not (by := called(by)):
         return html.Span(word("ack.name"), className="bad"), no_update
     if isinstance(ctx.triggered_id, dict):
         done = await current().read(duty.stand_in_end, int(ctx.triggered_id["id"]), by[:80])

@@ -7,9 +7,10 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboards import listing, parts, rule_test
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.figures import backtest
 from dashboards.listing import Column, two

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
-from dash import Input, Output, State, callback, ctx, dcc, html
+from dash import Input, Output, State, ctx, dcc, html
 
 from dashboards import board, moment, parts
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.parts import aria, number, text, word
 

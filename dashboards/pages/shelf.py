@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboards import actions, alarm_list, listing, parts
+from dashboards import actions, alarm_list, listing, parts, reach
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.listing import Column, two
 from dashboards.parts import aria, text, word
-from dashboards.viewer import CURRENT
+from dashboards.viewer import CURRENT, called
+from ioc.access.rights import Right
 from ioc.errors import IocError
 from ioc.store import alarms, asof, duty
 from ioc.store.alarms import Filter
@@ -30,16 +32,16 @@ _FORM = "%Y-%m-%d %H:%M"
 
 
 async def layout(**_: str) -> Any:
-    past = CURRENT.get().at is not None
-    who = [] if past else [html.Div(
+    idle = not CURRENT.get().can(Right.ACT)
+    who = [] if idle else [html.Div(
         [html.Label(word("ack.by"), htmlFor="shelf-by"),
-         dcc.Input(id="shelf-by", value=CURRENT.get().name, maxLength=80, persistence="ioc", persistence_type="local"),
+         parts.signature("shelf-by"),
          html.Span(id="shelf-said", role="status")], className="tools")]  # fmt: skip
     return parts.page(
         word("page.shelf"),
         *who,
         html.Div(await parts.shown(_listed), id="shelf-list", className="stack"),
-        *([] if past else [parts.panel(word("window.plan"), _plan())]),
+        *([] if idle else [parts.panel(word("window.plan"), _plan())]),
         lead=word("shelf.page"),
     )
 
@@ -55,15 +57,15 @@ async def refresh(*_: Any) -> Any:
 
 
 async def _listed() -> Any:
-    at = CURRENT.get().at
+    at, idle = CURRENT.get().at, not CURRENT.get().can(Right.ACT)
     windows: list[Row] = []
     if at is not None:
         rows, since = await current().read_past(_then, at)
     else:
         rows, since, windows = await current().read(_now)
     aside = listing.cards(
-        _columns(past=at is not None),
-        [_row(r, since.get(r["id"]), past=at is not None) for r in rows],
+        _columns(idle=idle),
+        [_row(r, since.get(r["id"]), idle=idle) for r in rows],
         name=word("page.shelf"),
         empty=word("shelf.none"),
     )
@@ -93,12 +95,12 @@ def _then(conn: Connection, at: datetime) -> tuple[list[Row], dict[int, datetime
     ], {}
 
 
-def _columns(*, past: bool) -> list[Column]:
-    keys = ["priority", "alarm", "where", "state", "since", "until", "by", "reason", *([] if past else ["act"])]
+def _columns(*, idle: bool) -> list[Column]:
+    keys = ["priority", "alarm", "where", "state", "since", "until", "by", "reason", *([] if idle else ["act"])]
     return [Column(word(f"col.{k}"), None, k) for k in keys]
 
 
-def _row(row: Row, since: datetime | None, *, past: bool) -> list[Any]:
+def _row(row: Row, since: datetime | None, *, idle: bool) -> list[Any]:
     hidden = row["suppression"] == "by_design"
     behind = (
         parts.link(word("shelf.behind", id=row["parent_id"]), f"/alarms/{row['parent_id']}") if row["parent_id"] else ""
@@ -111,7 +113,7 @@ def _row(row: Row, since: datetime | None, *, past: bool) -> list[Any]:
         parts.when(row["suppressed_until"]) if row["suppressed_until"] else word("shelf.parent") if hidden else "",
         "" if hidden else row["suppressed_by"] or "", behind if hidden else row["suppress_reason"] or "",
     ]  # fmt: skip
-    if past:
+    if idle:
         return cells
     back = "" if hidden else html.Button(word(f"shelf.end_{row['suppression']}"), id={"back": "alarm", "id": row["id"]},
                                          className="plain")  # fmt: skip
@@ -145,16 +147,17 @@ def _names(kind: str, keys: list[str]) -> list[str]:
     Input({"back": "window", "id": ALL, "version": ALL}, "n_clicks"),
     State("shelf-by", "value"),
     prevent_initial_call=True,
+    needs=Right.ACT,
 )
 async def back(_: Any, __: Any, by: str | None) -> Any:
     """Something is taken back, or a window ended."""
     pressed, viewer = ctx.triggered_id, CURRENT.get()
-    if not ctx.triggered or not ctx.triggered[0]["value"] or viewer.role != "operator" or viewer.at is not None:
+    if not ctx.triggered or not ctx.triggered[0]["value"] or viewer.at is not None:
         return no_update, no_update
-    if not (by or "").strip():
+    if not (name := called(by)):
         return word("ack.name"), no_update
-    name = by.strip()[:80]  # type: ignore[union-attr]
     if pressed["back"] == "alarm":
+        await reach.alarms([int(pressed["id"])])
         done = await current().read(actions.take_back, int(pressed["id"]), name)
     else:
         done = await current().read(duty.end_maintenance, int(pressed["id"]), name, int(pressed["version"]))
@@ -174,7 +177,8 @@ def _plan() -> Component:
     fields += [
         _input("starts", word("window.starts"), "2026-12-31 08:00", now.strftime(_FORM)),
         _input("ends", word("window.ends"), "2026-12-31 12:00", (now + timedelta(hours=4)).strftime(_FORM)),
-        _input("reason", word("col.reason"), ""), _input("by", word("ack.by"), "", CURRENT.get().name, kept=True),
+        _input("reason", word("col.reason"), ""),
+        html.Div([html.Label(word("ack.by"), htmlFor="window-by"), parts.signature("window-by")], className="field"),
     ]  # fmt: skip
     return html.Div([html.Div(fields, className="fields"),
                      html.Div([html.Button(word("window.do"), id="window-do", className="primary"),
@@ -205,10 +209,11 @@ def _input(key: str, label: str, hint: str, value: str = "", *, kept: bool = Fal
     Input("window-do", "n_clicks"),
     *(State(f"window-{k}", "value") for k in (*_SCOPES, "starts", "ends", "by", "reason")),
     prevent_initial_call=True,
+    needs=Right.ACT,
 )
 async def plan(clicks: int | None, *given: Any) -> Any:
     viewer = CURRENT.get()
-    if not clicks or viewer.role != "operator" or viewer.at is not None:
+    if not clicks or viewer.at is not None:
         return no_update, no_update
     *scope, starts, ends, by, reason = given
     wanted = {k: _listed_keys(v) for k, v in zip(_SCOPES, scope, strict=True)}
@@ -216,12 +221,13 @@ async def plan(clicks: int | None, *given: Any) -> Any:
     if problem := _problem(wanted, begin, end, by, reason):
         return html.Span(problem, className="bad"), no_update
     try:
+        reach.areas(wanted["areas"])
         await current().read(
             duty.plan_maintenance,
             {k: v for k, v in wanted.items() if v},
             begin,
             end,
-            by=by.strip()[:80],
+            by=called(by),
             reason=reason.strip()[:500],
         )
     except IocError as error:

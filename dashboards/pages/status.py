@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from dash import Input, Output, callback, html
+from dash import Input, Output, html
 
 from dashboards import parts
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.parts import number, text, word
 from dashboards.viewer import CURRENT

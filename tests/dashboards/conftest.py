@@ -27,7 +27,7 @@ class Screens:
 
     def __init__(self, database_url: str, log: Path, city: Path = seed.CITY, **settings: str) -> None:
         self.city = city
-        self.port, self.log, self.settings = services.free_port(), log, {"IOC_DATABASE_URL": database_url, **settings}
+        self.port, self.log, self.settings = services.free_port(), log, {"IOC_DATABASE_URL": database_url, "IOC_AUTH": "open", **settings}
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
