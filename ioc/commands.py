@@ -11,6 +11,7 @@ from ioc.export import commands as export
 from ioc.groups import group
 from ioc.store import backup_commands as backup
 from ioc.store import commands as store
+from ioc.supply import commands as supply
 
 if TYPE_CHECKING:
     import threading
@@ -33,6 +34,7 @@ def register(commands: Any) -> None:
     store.register(commands)
     backup.register(commands)
     export.register(commands)
+    supply.register(commands)
 
     simulate = commands.add_parser("simulate", help="publish the sample city, with all that misbehaves on purpose")
     simulate.add_argument("folder", nargs="?", type=Path, metavar="CITY", help="city folder (the sample city)")
@@ -76,6 +78,7 @@ def _register_up(commands: Any) -> None:
     up.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address of the screens; 0.0.0.0: all")
     up.add_argument("--broker", choices=("auto", "mosquitto", "nats"), default="auto", help="MQTT broker (auto)")
     up.add_argument("--broker-port", type=_port, default=0, metavar="N", help="the broker's port (1883, or a free one)")
+    up.add_argument("--tls", action="store_true", help="screens and broker speak TLS, with certificates made here")
     up.add_argument("--no-simulate", dest="simulate", action="store_false", help="without the sample city's publishers")
     up.add_argument("--no-backfill", dest="backfill", action="store_false", help="without two weeks of history")
     up.set_defaults(handler=_up)
