@@ -1,7 +1,8 @@
 """Sessions of people: opened after a log-in, found by a cookie, turned while in use, ended by many things.
 
 A session ends after twelve hours without use (a shift), after seven days whatever happens, when somebody logs out, and
-when the account's password is changed or it is disabled; a changed role counts from the next look. The cookie is
+when the account's password is changed or it is disabled; a changed role counts from the next look. One of a single
+sign-on ends after twelve hours however much it is used, so that its provider is asked again. The cookie is
 `handle.value.signature`: the signature refuses a made-up one before the store is asked, the value is the secret and is
 turned every quarter of an hour of use. Whoever shows a value that was turned longer than a minute ago has a copy: the
 session ends for everybody, and the audit says so.
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
+PROVIDER_ASKED = timedelta(hours=12)  # somebody removed there is out here after so long
 TURNED_EVERY = timedelta(minutes=15)
 GRACE = timedelta(minutes=1)  # what was under way when a value was turned
 _OFFERED_AGAIN = timedelta(seconds=30)  # an answer with a new value may be lost
@@ -48,16 +50,16 @@ class Session(NamedTuple):
 
 
 def open_(conn: Connection, person_id: int, secret: str, address: str, how: str, now: datetime) -> str:
-    """Log somebody in; returns the cookie's value. how: password, code, recovery, link or provider.
+    """Log somebody in; returns the cookie's value. how: password, code, recovery, link or oidc.
 
     secret: IOC_SECRET; address: of the network. Raises AccessError where the account is disabled or gone.
     """
     row = conn.execute(_sql("entered"), {"person": person_id, "now": now}).fetchone()
     if row is None:
         raise AccessError("this account is disabled, or was removed")
-    handle, value = keys.fresh(16), keys.fresh()
+    handle, value, longest = keys.fresh(16), keys.fresh(), PROVIDER_ASKED if how == "oidc" else LONGEST
     conn.execute(_sql("open"), {"handle": keys.kept(handle), "person": person_id, "value": keys.kept(value), "now": now,
-                                "ends": now + LONGEST, "how": how, "address": address[:64]})  # fmt: skip
+                                "ends": now + longest, "how": how, "address": address[:64]})  # fmt: skip
     conn.execute(_sql("prune"), {"now": now, "idle": now - IDLE, "person": person_id, "most": _MOST})
     audit.note(conn, Who(row[0], row[1], address), "login.done", row[0], after={"how": how})
     return _cookie(kept.secret(conn, secret), handle, value)
