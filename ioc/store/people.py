@@ -166,11 +166,13 @@ def remove(conn: Connection, who: Who, person: Person) -> None:
     audit.note(conn, who, "person.remove", person.name, before=_shown(person))
 
 
-def from_provider(conn: Connection, issuer: str, subject: str, name: str, address: str, role: Role) -> Person:
+def from_provider(
+    conn: Connection, issuer: str, subject: str, name: str, address: str, role: Role, bounds: Bounds | None = None
+) -> Person:
     """The account of whoever a single sign-on names: made at the first log-in, brought up to date at each.
 
-    Its role is the provider's to say; areas and feeds stay as they were given here. A name that another account has is
-    told apart by a number, an address that cannot be one is left out. Raises AccessError.
+    Its role is the provider's to say; areas and feeds are too where it says any (bounds). A name that another
+    account has is told apart by a number, an address that cannot be one is left out. Raises AccessError.
     """
     if not issuer or not subject:
         raise AccessError("the provider did not say who it is")
@@ -180,8 +182,16 @@ def from_provider(conn: Connection, issuer: str, subject: str, name: str, addres
     name = _told_apart(conn, known.id if known else 0, tidy(name) or address or "?")
     who = Who(name, str(role))
     if known is None:
-        return add(conn, who, New(name=name, role=role, address=address, issuer=issuer, subject=subject))
-    return change(conn, who, known, name=name, address=address, role=role)
+        given = bounds or Bounds()
+        return add(conn, who, New(name=name, role=role, address=address, areas=tuple(given.areas),
+                                  feeds=tuple(given.feeds), issuer=issuer, subject=subject))  # fmt: skip
+    limits = {} if bounds is None else {"areas": tuple(sorted(bounds.areas)), "feeds": tuple(sorted(bounds.feeds))}
+    return change(conn, who, known, name=name, address=address, role=role, **limits)
+
+
+def by_subject(conn: Connection, issuer: str, subject: str) -> Person | None:
+    """Whom a provider means, if they ever logged in here."""
+    return _person(conn, "by_subject", issuer=issuer, subject=subject)
 
 
 def link(conn: Connection, who: Who, person: Person, now: datetime) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
+import argon2
+import pyotp
 import pytest
 
+from ioc.access import codes, passwords
 from ioc.access.holder import Who
 from ioc.access.rights import Role
 from ioc.errors import AccessError
-from ioc.store import database, people, sessions
+from ioc.store import database, entering, people, sessions
 from ioc.store.people import New
 from tests import scratch
 
@@ -278,3 +282,132 @@ def test_a_provider_cannot_pass_somebody_off_as_another_account(conn, boss):
     assert people.from_provider(conn, "https://id", "7", "Boss", "", Role.VIEWER).name == "Boss (2)"
     odd = people.from_provider(conn, "https://id", "8", "\r\n-\u202e" + "n" * 500, "", Role.VIEWER)
     assert odd.name == "n" * 79
+
+
+# Logging in
+
+GOOD = "chín con cá tra dưới cầu"
+
+
+@pytest.fixture
+def known(conn, lan):
+    people.set_password(conn, WHO, lan, passwords.hashed(GOOD), NOW)
+    return people.by_id(conn, lan.id)
+
+
+def test_only_the_right_password_of_an_active_account_is_right(conn, known):
+    assert entering.password(conn, "LAN", GOOD, NOW).outcome == "right"
+    assert entering.password(conn, "lan", GOOD + "x", NOW) == ("wrong", known, 0)
+    assert entering.password(conn, "nobody", GOOD, NOW) == ("wrong", None, 0)
+    assert entering.password(conn, "boss", "", NOW).outcome == "wrong"  # has none
+    people.disable(conn, WHO, known, NOW)
+    assert entering.password(conn, "lan", GOOD, NOW).outcome == "wrong"
+
+
+def test_a_name_nobody_has_takes_as_long_as_one_somebody_has(conn, known):
+    def seconds(name):
+        began = time.process_time()
+        entering.password(conn, name, "wrong one", NOW)
+        return time.process_time() - began
+
+    seconds("lan")
+    assert min(seconds("nobody") for _ in range(3)) > 0.5 * min(seconds("lan") for _ in range(3))
+
+
+def test_wrong_attempts_close_the_account_for_longer_each_time_but_not_to_its_own_machine(conn, known):
+    mark = entering.remembered(conn, SECRET, known)
+    assert [entering.failed(conn, known, "203.0.113.9", NOW) for _ in range(7)] == [0, 0, 0, 0, 5, 10, 20]
+    shut = entering.password(conn, "lan", GOOD, NOW + timedelta(seconds=19))
+    assert (shut.outcome, shut.wait) == ("locked", 1)
+    assert entering.recognised(conn, SECRET, mark + "x") is None
+    mine = entering.recognised(conn, SECRET, mark)
+    assert entering.password(conn, "lan", GOOD, NOW, known=mine).outcome == "right"
+    assert entering.password(conn, "lan", GOOD, NOW + timedelta(seconds=20)).outcome == "right"
+    entering.passed(conn, known)
+    assert entering.failed(conn, known, "203.0.113.9", NOW) == 0
+    assert {"login.refused", "login.locked"} <= set(deeds(conn))
+
+
+def test_wrong_attempts_of_yesterday_are_forgotten(conn, known):
+    for _ in range(10):
+        entering.failed(conn, known, "", NOW)
+    assert entering.failed(conn, known, "", NOW + 25 * HOUR) == 0
+
+
+def test_what_was_typed_as_a_name_is_noted_only_if_it_is_one(conn, known):
+    entering.failed(conn, None, "203.0.113.9", NOW)
+    deeds(conn)
+    assert conn.execute("SELECT subject, address FROM audit WHERE deed = 'login.refused'").fetchall() == [
+        ("(no such account)", "203.0.113.9")
+    ]
+
+
+def test_a_password_hashed_with_less_is_hashed_anew_when_it_is_used(conn, known):
+    weak = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(GOOD)
+    people.set_password(conn, WHO, known, weak, NOW)
+    assert entering.password(conn, "lan", GOOD, NOW).outcome == "right"
+    assert not passwords.outdated(people.by_id(conn, known.id).password)
+    assert entering.password(conn, "lan", GOOD, NOW).outcome == "right"
+
+
+@pytest.fixture
+def coded(conn, known):
+    seed = codes.seed()
+    spare = entering.set_codes(conn, WHO, SECRET, known, seed, 0)
+    return people.by_id(conn, known.id), pyotp.TOTP(seed), spare
+
+
+def test_a_code_and_a_recovery_code_are_good_once(conn, coded):
+    lan, clock, spare = coded
+    code = clock.at(NOW)
+    assert entering.code(conn, SECRET, lan, code, NOW) == "code"
+    assert entering.code(conn, SECRET, lan, code, NOW) == ""  # also where two requests read the same row before
+    assert entering.code(conn, SECRET, people.by_id(conn, lan.id), clock.at(NOW - timedelta(seconds=30)), NOW) == ""
+    assert entering.code(conn, SECRET, lan, spare[3].upper(), NOW) == "recovery"
+    assert entering.code(conn, SECRET, lan, spare[3], NOW) == ""
+    assert people.by_id(conn, lan.id).recovery == 7
+
+
+def test_the_seed_stands_nowhere_in_the_store_and_means_nothing_with_another_secret(conn, coded):
+    lan, clock, spare = coded
+    row = str(conn.execute("SELECT *, encode(totp, 'escape') FROM person").fetchall())
+    assert clock.secret not in row
+    assert not [one for one in spare if one in row or one.replace("-", "") in row]
+    assert entering.code(conn, "another secret, as long", lan, clock.at(NOW), NOW) == ""
+    assert entering.code(conn, "another secret, as long", lan, spare[0], NOW) == "recovery"  # the way out
+
+
+def test_a_right_password_counts_for_five_minutes_until_it_is_changed_and_only_as_we_said_it(conn, coded):
+    lan, *_ = coded
+    half = entering.half(conn, SECRET, lan, NOW)
+    assert entering.halfway(conn, SECRET, half, NOW + 4 * MINUTE).id == lan.id
+    assert entering.halfway(conn, SECRET, half, NOW + 5 * MINUTE) is None
+    for forged in ("", ".", "1.2.3", half[:-1], half.replace(str(lan.id), "1", 1), "ợ" * 100):
+        assert entering.halfway(conn, SECRET, forged, NOW) is None
+    assert entering.halfway(conn, "another secret, as long", half, NOW) is None
+    people.set_password(conn, WHO, lan, passwords.hashed("another " + GOOD), NOW)
+    assert entering.halfway(conn, SECRET, half, NOW) is None
+
+
+def test_what_is_signed_for_one_purpose_is_nothing_for_another(conn, coded):
+    lan, *_ = coded
+    half, mark = entering.half(conn, SECRET, lan, NOW), entering.remembered(conn, SECRET, lan)
+    assert entering.recognised(conn, SECRET, half) is None
+    assert entering.halfway(conn, SECRET, mark, NOW) is None
+
+
+def test_the_first_account_comes_from_the_settings_once_and_only_with_a_good_password(conn):
+    with pytest.raises(passwords.WeakPasswordError):
+        entering.first_account(conn, "admin12345678")
+    assert not people.exist(conn)
+    assert entering.first_account(conn, GOOD).role is Role.ADMINISTRATOR
+    assert entering.first_account(conn, "another " + GOOD) is None
+    assert entering.password(conn, "admin", GOOD, NOW).outcome == "right"
+
+
+def test_there_is_always_somebody_in_charge(conn):
+    assert entering.somebody_in_charge(conn) == entering.somebody_in_charge(conn)
+    lone = people.first(conn)
+    people.from_provider(conn, "https://id", "1", "Lan", "", Role.ADMINISTRATOR)
+    people.disable(conn, WHO, lone, NOW)
+    assert entering.somebody_in_charge(conn).name == "Lan"

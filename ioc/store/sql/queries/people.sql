@@ -81,15 +81,16 @@ UPDATE person SET disabled_at = NULL, failures = 0, locked_until = NULL WHERE id
 DELETE FROM person WHERE id = %(id)s;
 
 -- failed --
--- One more wrong attempt. Returns how many there were in a row.
-UPDATE person SET failures = least(failures + 1, 1000) WHERE id = %(id)s RETURNING failures;
+-- One more wrong attempt. Returns how many there were in a row, what lies long back not counted.
+UPDATE person SET failures = CASE WHEN failed_at > %(since)s THEN least(failures + 1, 1000) ELSE 1 END, failed_at = %(now)s
+WHERE id = %(id)s RETURNING failures;
 
 -- lock --
 -- Nothing is tried before this.
 UPDATE person SET locked_until = %(until)s WHERE id = %(id)s;
 
 -- passed --
--- The right password, or all else that was asked for.
+-- All that was asked for was right.
 UPDATE person SET failures = 0, locked_until = NULL WHERE id = %(id)s AND failures > 0;
 
 -- set_codes --

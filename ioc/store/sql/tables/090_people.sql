@@ -18,8 +18,9 @@ CREATE TABLE person (
     totp        bytea,                           -- nonce and AES-256-GCM of the seed; NULL: no codes are asked for
     totp_step   bigint NOT NULL DEFAULT 0,       -- the last interval whose code was used: each is good once
     recovery    bytea[] NOT NULL DEFAULT '{}',   -- SHA-256 of the codes that are left
-    failures    int NOT NULL DEFAULT 0,          -- in a row
-    locked_until timestamptz,
+    failures    int NOT NULL DEFAULT 0,          -- in a row, within a day
+    failed_at   timestamptz,
+    locked_until timestamptz,                    -- wrong attempts make one wait, longer each time (ioc/access/waits.py)
     issuer      text NOT NULL DEFAULT '',        -- of a single sign-on; '': a local account
     subject     text NOT NULL DEFAULT '',
     created_at  timestamptz NOT NULL DEFAULT now(),
