@@ -45,10 +45,13 @@ class Screen:
     """One connected browser, and how far it was told.
 
     display: its number where it is a paired screen, which is told of its own scenes alone; scenes: empty is every one.
+    live: told of the city; else only what is for it alone, as one that is shown the past.
     """
 
-    def __init__(self, display: int | None = None, scenes: Iterable[str] = (), address: str = "") -> None:
-        self.display, self.scenes, self.address = display, frozenset(scenes), address
+    def __init__(
+        self, display: int | None = None, scenes: Iterable[str] = (), address: str = "", *, live: bool = True
+    ) -> None:
+        self.display, self.scenes, self.address, self.live = display, frozenset(scenes), address, live
         self.said: Said | None = None  # of itself
         self.orders: Orders | None = None  # as it was last told
         self.own: list[Message] = []  # for this one alone
@@ -105,11 +108,13 @@ class Hub:
 
     def pending(self, screen: Screen) -> list[Message]:
         """What this screen has not been told, which it now counts as told."""
+        own, screen.own = screen.own, []
+        if not screen.live:
+            return own
         said, versions = screen.texts, self._versions
         texts: list[Message] = [
             t for kind, t in self.texts.items() if said.get(kind) != versions[kind] and screen.sees(kind)
         ]
-        own, screen.own = screen.own, []
         points = self._points(screen)
         beat: list[Message] = [self._beat] if not points and screen.beat != self._beats else []
         screen.texts, screen.sequence, screen.beat = dict(self._versions), self.sequence, self._beats

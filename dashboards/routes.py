@@ -13,7 +13,7 @@ import orjson
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
-from dashboards import guard, points, then, wall
+from dashboards import displays, guard, points, presence, then, wall
 from dashboards.basemap import drawing
 from dashboards.context import current
 from dashboards.hub import Screen
@@ -24,13 +24,17 @@ from ioc.language import LANGUAGES
 from ioc.store import screens
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from dashboards.hub import Hub
 
 log = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
+router.include_router(displays.router)
 _YEAR = 365 * 86400
 IMAGE_KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp",
                ".gif": "image/gif", ".avif": "image/avif"}  # fmt: skip
+REVOKED = 4401  # a socket's end
 _WRONG_PASSWORD_PAUSE = 1.0  # seconds: guessing is slow, the event loop stays free
 
 
@@ -45,7 +49,7 @@ def _json(content: Any, *, packed: bool = False) -> Response:
 @router.get("/api/city")
 async def city() -> Response:
     """What a screen must know before it draws."""
-    return _json(wall.city_facts(current().folder))
+    return _json(wall.city_facts(current().folder, CURRENT.get().scenes))
 
 
 @router.get("/api/points")
@@ -83,9 +87,16 @@ async def image(name: str) -> Response:
     file = (current().folder.path / "images" / name).resolve()
     inside = file.is_relative_to((current().folder.path / "images").resolve())
     kind = IMAGE_KINDS.get(file.suffix.lower())
-    if not inside or kind is None or not file.is_file():
+    if not inside or kind is None or not file.is_file() or not _shown(name):
         return PlainTextResponse("there is no such picture\n", 404)
     return FileResponse(file, media_type=kind, headers={"Cache-Control": "no-cache"})
+
+
+def _shown(image: str) -> bool:
+    """Whether who asks may see this picture: a paired screen those of its own scenes."""
+    may, scenes = CURRENT.get().scenes, current().folder.scenes
+    mine = (w for key in may if key in scenes for w in scenes[key].widget)
+    return not may or any(w.options.get("file") == image for w in mine)
 
 
 @router.get("/api/{rest:path}")
@@ -93,24 +104,40 @@ async def no_such_api(rest: str) -> Response:
     return PlainTextResponse(f"there is no /api/{rest}\n", 404)
 
 
-@router.websocket("/ws/live")
-async def live(socket: WebSocket) -> None:
-    """Everything at once, then each change; the guard has checked session and Origin."""
-    await socket.accept()
-    hub, screen = current().hub, Screen()
-    hub.screens.add(screen)
-    jobs = [asyncio.create_task(_send(socket, hub, screen)), asyncio.create_task(_receive(socket, screen))]
+def _screen(*, live: bool) -> Screen:
+    """Who has come, on the list of those who are told. live: not only what is for it alone."""
+    viewer = CURRENT.get()
+    screen = Screen(viewer.display, viewer.scenes, viewer.address, live=live)
+    current().hub.screens.add(screen)
+    return screen
+
+
+async def _served(socket: WebSocket, screen: Screen, *work: Coroutine[Any, Any, None]) -> None:
+    """Until one of these ends; a screen whose key was revoked is told so by the code of the end."""
+    jobs = [asyncio.create_task(one) for one in work]
     try:
         await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        hub.screens.discard(screen)
+        current().hub.screens.discard(screen)
         for job in jobs:
             job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
+        for ended in await asyncio.gather(*jobs, return_exceptions=True):
+            if isinstance(ended, StoreError):
+                log.warning("a journey into the past ended: %s", ended)
+    with suppress(RuntimeError, WebSocketDisconnect):  # closed already
+        await socket.close(REVOKED if screen.ended else 1011)
+
+
+@router.websocket("/ws/live")
+async def live(socket: WebSocket) -> None:
+    """Everything at once, then each change; the guard has checked who it is, and Origin."""
+    await socket.accept()
+    screen = _screen(live=True)
+    await _served(socket, screen, _send(socket, current().hub, screen), _receive(socket, screen))
 
 
 async def _send(socket: WebSocket, hub: Hub, screen: Screen) -> None:
-    while True:
+    while not screen.ended:
         await screen.wake.wait()
         screen.wake.clear()
         for part in hub.pending(screen):
@@ -118,11 +145,14 @@ async def _send(socket: WebSocket, hub: Hub, screen: Screen) -> None:
 
 
 async def _receive(socket: WebSocket, screen: Screen) -> None:
-    """A screen says nothing but "again": it lost track and wants everything."""
+    """A screen says "again", when it lost track and wants everything; a paired one also what it shows."""
     try:
         while True:
-            if (await socket.receive_text()) == "again":
+            said = await socket.receive_text()
+            if said == "again":
                 screen.again()
+            else:
+                presence.take(screen, said)
     except (WebSocketDisconnect, RuntimeError, KeyError):
         return
 
@@ -131,29 +161,21 @@ async def _receive(socket: WebSocket, screen: Screen) -> None:
 async def past(socket: WebSocket) -> None:
     """The time machine: the screen says {"at": ms, "speed": 0..600, "scene": key} at any time and is shown that."""
     await socket.accept()
-    journey = then.Journey(at=current().live.now() / 1000)
+    journey, screen = then.Journey(at=current().live.now() / 1000, scenes=CURRENT.get().scenes), _screen(live=False)
 
     async def send(message: bytes | str) -> None:
         await (socket.send_bytes(message) if isinstance(message, bytes) else socket.send_text(message))
 
-    jobs = [asyncio.create_task(then.run(current(), journey, send)), asyncio.create_task(_asked(socket, journey))]
-    try:
-        await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for job in jobs:
-            job.cancel()
-        for ended in await asyncio.gather(*jobs, return_exceptions=True):
-            if isinstance(ended, StoreError):
-                log.warning("a journey into the past ended: %s", ended)
-    with suppress(RuntimeError, WebSocketDisconnect):  # closed already
-        await socket.close(1011)
+    await _served(socket, screen, then.run(current(), journey, send), _asked(socket, screen, journey),
+                  _send(socket, current().hub, screen))  # fmt: skip
 
 
-async def _asked(socket: WebSocket, journey: then.Journey) -> None:
+async def _asked(socket: WebSocket, screen: Screen, journey: then.Journey) -> None:
     try:
         while True:
-            asked = orjson.loads(await socket.receive_text())
-            if isinstance(asked, dict):
+            said = await socket.receive_text()
+            asked = orjson.loads(said)
+            if isinstance(asked, dict) and not presence.take(screen, said):
                 journey.take(asked, current().live.now() / 1000)
     except (WebSocketDisconnect, RuntimeError, KeyError, orjson.JSONDecodeError):
         return
@@ -190,19 +212,6 @@ async def choose_language(code: str, request: Request) -> Response:
     answer = RedirectResponse(wall.own_path(request.query_params.get("next", "/")), 303)
     if code in LANGUAGES:
         answer.set_cookie(guard.LANGUAGE, code, max_age=_YEAR, samesite="lax", secure=_https(request))
-    return answer
-
-
-@router.get("/wall")
-@router.get("/wall/{scene}")
-async def the_wall(request: Request, scene: str = "") -> Response:
-    """A wall page; opened with its key once, a display keeps it."""
-    answer = wall.page(current().folder, scene)
-    key = request.query_params.get("key", "")
-    if key and current().keys.display_holds(key):
-        answer.set_cookie(
-            guard.DISPLAY, key, max_age=10 * _YEAR, httponly=True, samesite="strict", secure=_https(request)
-        )
     return answer
 
 

@@ -21,7 +21,7 @@ from dashboards.snapshot import NO_DATA, Snapshot
 from ioc.store import asof
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from dashboards.context import Context
     from dashboards.hub import Message
@@ -39,11 +39,14 @@ _NEVER = np.iinfo(np.int64).min
 
 @dataclass(slots=True)
 class Journey:
-    """Where one screen is in the past. at: milliseconds; speed: 0 stands still; scene: whose widgets it shows."""
+    """Where one screen is in the past. at: milliseconds; speed: 0 stands still; scene: whose widgets it shows; scenes:
+    what a paired screen may show, empty is every one.
+    """
 
     at: float = 0.0
     speed: float = 0.0
     scene: str = ""
+    scenes: Collection[str] = ()
     since: float = field(default_factory=time.monotonic)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -55,7 +58,8 @@ class Journey:
         if isinstance(asked.get("speed"), int | float):
             self.speed = max(0.0, min(float(asked["speed"]), FASTEST))
         if isinstance(asked.get("scene"), str):
-            self.scene = asked["scene"][:100]
+            scene = asked["scene"][:100]
+            self.scene = scene if not self.scenes or scene in self.scenes else ""
         self.since = time.monotonic()
         self.news.set()
 

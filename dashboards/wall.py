@@ -19,7 +19,7 @@ from ioc.config.types import say
 from ioc.language import LANGUAGES, marks, units, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from ioc.config.folder import CityFolder
 
@@ -45,19 +45,26 @@ def files_build() -> str:
     return total.hexdigest()[:12]
 
 
-def page_facts(folder: CityFolder, **more: Any) -> str:
+def page_facts(folder: CityFolder, may: Collection[str] = (), **more: Any) -> str:
     """What our scripts must know, as JSON that is safe inside a script element."""
     language = viewer.language()
     said = {**words("ioc", language), **words("dashboards", language)}
     facts = {"language": language, "words": said, "marks": list(marks(language)), "units": units(language),
-             "build": build(folder), **city_facts(folder), **more}  # fmt: skip
+             "build": build(folder), **city_facts(folder, may), **more}  # fmt: skip
+    return in_script(facts)
+
+
+def in_script(facts: Any) -> str:
     return (
         orjson.dumps(facts).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     )
 
 
-def city_facts(folder: CityFolder) -> dict[str, Any]:
-    """Name, zone, map view, domains, scenes, and after how many seconds data is late or dead."""
+def city_facts(folder: CityFolder, may: Collection[str] = ()) -> dict[str, Any]:
+    """Name, zone, map view, domains, scenes, and after how many seconds data is late or dead.
+
+    may: the scenes that a paired screen may show; empty: every one.
+    """
     city = folder.city
     late, dead = patience(folder)
     return {
@@ -71,6 +78,7 @@ def city_facts(folder: CityFolder) -> dict[str, Any]:
                   "rotate": s.rotate_after and s.rotate_after.total_seconds(),
                   "widgets": [{"kind": w.kind, "at": w.at} for w in s.widget]}
             for key, s in sorted(folder.scenes.items(), key=lambda item: (item[1].order, item[0]))
+            if not may or key in may
         },
     }  # fmt: skip
 
@@ -101,17 +109,36 @@ def assets(*, desk: bool) -> tuple[list[str], list[str]]:
     return named[".js"], named[".css"]
 
 
-def page(folder: CityFolder, scene: str) -> HTMLResponse:
-    """A wall: the frame of it; scripts fill it."""
+def page(
+    folder: CityFolder, scene: str, *, may: Collection[str] = (), display: dict[str, Any] | None = None
+) -> HTMLResponse:
+    """A wall: the frame of it; scripts fill it. A paired screen is refused what it may not show, with its own wall.
+
+    may: the scenes it may show; empty: every one. display: what was chosen for it.
+    """
     scripts, styles = assets(desk=False)
     language = viewer.language()
-    known = scene if scene in folder.scenes else ""
+    known, allowed = scene in folder.scenes or not scene, not scene or not may or scene in may
+    facts = page_facts(folder, may, scene=scene if known and allowed else "", display=display)
     html = TEMPLATES.get_template("wall.html").render(
         language=language, title=say(folder.city.title or folder.city.name, language), scripts=scripts, styles=styles,
-        facts=page_facts(folder, scene=known), initials=_initials(say(folder.city.name, language)),
-        words=words("dashboards", language), desk=viewer.CURRENT.get().may(Right.LOOK),
+        facts=facts, initials=_initials(say(folder.city.name, language)), words=words("dashboards", language),
+        desk=viewer.CURRENT.get().may(Right.LOOK),
     )  # fmt: skip
-    return HTMLResponse(html, 200 if known == scene else 404)
+    return HTMLResponse(html, 403 if not allowed else 200 if known else 404)
+
+
+def pairing(to: str, host: str) -> HTMLResponse:
+    """What a screen that is not paired shows. to: the wall it is for; host: of this server."""
+    language = viewer.language()
+    said = words("dashboards", language)
+    shown = {key: text for key, text in said.items() if key.startswith("pair.")}
+    html = TEMPLATES.get_template("pair.html").render(
+        language=language, words=said, to=to, host=host, facts=in_script({"next": to, "words": shown}),
+        scripts=[f"/assets/69-pair.js?b={files_build()}"],
+        styles=[f"/assets/{name}?b={files_build()}" for name in ("05-fonts.css", "10-base.css", "69-pair.css")],
+    )  # fmt: skip
+    return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
 
 def login(to: str, *, wrong: bool) -> HTMLResponse:

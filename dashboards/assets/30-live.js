@@ -27,7 +27,7 @@ IOC.live = (() => {
     socket = new WebSocket((location.protocol === 'https:' ? 'wss://' : 'ws://') + location.host + (live.past ? '/ws/then' : '/ws/live'));
     socket.binaryType = 'arraybuffer';
     const mine = socket, began = performance.now();
-    if (live.past) mine.onopen = () => ask({at: live.past.base, speed: live.past.speed, scene: live.past.scene || ''});
+    mine.onopen = () => { if (live.past) ask({at: live.past.base, speed: live.past.speed, scene: live.past.scene || ''}); tell('open'); };
     const patience = setInterval(() => { if (performance.now() - Math.max(live.heard, began) > 8000 && mine.readyState < 2) mine.close(); }, 2000);
     mine.onmessage = event => {
       if (mine !== socket) return;
@@ -35,13 +35,14 @@ IOC.live = (() => {
       if (typeof event.data === 'string') { const message = JSON.parse(event.data); if (message.type === 'set') { IOC.registry.apply(live, message, tell); return; } live.texts[message.type] = message; tell(message.type.split('/')[0], message); }
       else binary(event.data);
     };
-    mine.onclose = () => {
+    mine.onclose = event => {
       clearInterval(patience);
       if (mine !== socket) return;
       live.heard = Math.min(live.heard, performance.now() - CUT + CLOSED); // known to be closed: said a second later, unless it is back by then
       setTimeout(connect, pause * (0.7 + 0.6 * Math.random()));
       pause = Math.min(pause * 1.6, MOST);
-      if (pause === MOST) fetch('/api/city').then(answer => { if (answer.status === 401 && !document.getElementById('wall')) location.reload(); }).catch(() => {});
+      tell('closed', {code: event.code, long: pause === MOST});
+      if (pause === MOST && !document.getElementById('wall')) fetch('/api/city').then(answer => { if (answer.status === 401) location.reload(); }).catch(() => {});
     };
   }
 
@@ -76,6 +77,7 @@ IOC.live = (() => {
   }
 
   const ask = about => { if (socket && socket.readyState === 1) socket.send(JSON.stringify(about)); };
+  live.say = ask; // lost where there is no socket: 'open' is told when there is one again
   // Into the past, about in it, and back: the same screens, fed from another moment. at: ms; speed: 0 stands still.
   live.travel = (at, speed, scene) => {
     const before = live.past;
