@@ -126,7 +126,7 @@ def test_a_key_nobody_knows_and_one_of_another_kind_are_told_from_a_forgery():
 def test_a_weak_key_signs_nothing():
     with pytest.warns(UserWarning, match="2048"):
         weak = RSAKey.generate_key(1024, {"kid": "weak"})
-        text = token(weak)
+    text = token(weak)
     with pytest.raises(Refused, match="key"):
         oidc.signed(text, [weak.as_dict(private=False)])
 
