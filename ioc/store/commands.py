@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ioc.store import alarm_commands, bench_commands, roster_commands, token_commands
+from ioc.store import alarm_commands, audit_commands, bench_commands, roster_commands, token_commands
 
 _LARGEST = 5  # feeds named with what they take
 TO_DO = 3  # exit code of `ioc migrate --check` where something would be run; 1 is a failure
@@ -40,6 +40,7 @@ def register(commands: Any) -> None:
     alarm_commands.register(commands)
     roster_commands.register(commands)
     token_commands.register(commands)
+    audit_commands.register(commands)
 
 
 def _migrate(args: argparse.Namespace, settings: Settings) -> int:

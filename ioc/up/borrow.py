@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ioc.settings import Settings
 
 # Commands that look or publish; the parts of a production never borrow.
-BORROWERS = frozenset({"brief", "cap", "status", "replay", "feeds", "export", "alarms", "roster", "rules", "tokens"})
+BORROWERS = frozenset({"brief", "cap", "status", "replay", "feeds", "export", "alarms", "roster", "rules", "tokens",
+                       "audit"})  # fmt: skip
 
 
 @contextmanager

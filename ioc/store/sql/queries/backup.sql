@@ -49,9 +49,11 @@ SELECT EXISTS (
     to_regclass('schema_step') IS NOT NULL;
 
 -- holds --
--- Whether a city was ever loaded here.
+-- Whether a city was ever loaded here, or anything done that is in the audit.
 SELECT EXISTS (SELECT 1 FROM city) OR EXISTS (SELECT 1 FROM sensor) OR EXISTS (SELECT 1 FROM rule)
-    OR EXISTS (SELECT 1 FROM contact) OR EXISTS (SELECT 1 FROM process);
+    OR EXISTS (SELECT 1 FROM contact) OR EXISTS (SELECT 1 FROM process)
+    OR EXISTS (SELECT 1 FROM pg_sequences s WHERE s.schemaname = current_schema()
+        AND s.sequencename = 'audit_pending_id_seq' AND s.last_value IS NOT NULL);  -- somebody did something here
 
 -- restoring --
 -- Triggers that follow what is written keep still: all of it comes from the file.
