@@ -1,5 +1,22 @@
-// What Dash's own parts lack: roles that readers by ear and keyboards can use.
+// What Dash's own parts lack: roles that readers by ear and keyboards can use, and answers that don't stop the page.
 'use strict';
+// For each component in a callback's answer Dash 4.4 tells its store to forget what was changed beneath it, and each
+// of these messages makes every component on the page look whether it has changed: a hundred rows of a list, three
+// million looks, ten seconds in which nothing can be pressed. A message that has nothing to forget is left out.
+(() => {
+  const stores = window.dash_stores = window.dash_stores || [];
+  stores.push = store => {
+    const {dispatch, getState} = store;
+    store.dispatch = action => {
+      const path = action.type === 'RESET_COMPONENT_STATE' && action.payload && action.payload.itempath;
+      if (!path) return dispatch(action);
+      const start = path.join(',');
+      for (const key in getState().layoutHashes) if (key.startsWith(start)) return dispatch(action);
+      return action;
+    };
+    return Array.prototype.push.call(stores, store);
+  };
+})();
 (() => {
   const set = (el, name, value) => { if (el.getAttribute(name) !== value) el.setAttribute(name, value); };
   const named = el => { const about = el.parentElement && el.parentElement.closest('[aria-label]:not(nav):not(main)'); return about && about.getAttribute('aria-label'); };
