@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Address(NamedTuple):
-    """Where the broker is: mqtt[s]://user:password@host:port[?protocol=5&keepalive=30]."""
+    """Where the broker is: mqtt[s]://user:password@host:port[?protocol=5&keepalive=30&client=WORD]."""
 
     host: str
     port: int
@@ -27,6 +28,7 @@ class Address(NamedTuple):
     password: str | None
     protocol: int  # 5, 4 (MQTT 3.1.1), or 0: try 5 first
     keepalive: int = 30  # seconds; a silent connection is given up after twice that
+    client: str = ""  # part of the ingester's client id: who cannot guess it cannot take its session over
 
     @classmethod
     def parse(cls, url: str) -> Address:
@@ -44,7 +46,10 @@ class Address(NamedTuple):
         user, password = (unquote(p) if p is not None else None for p in (parts.username, parts.password))
         port = parts.port or (8883 if tls else 1883)
         keepalive = int(parse_qs(parts.query).get("keepalive", ["30"])[0])
-        return cls(parts.hostname, port, tls, user, password, protocols[wanted], keepalive)
+        client = parse_qs(parts.query).get("client", [""])[0]
+        if not re.fullmatch(r"[A-Za-z0-9]{0,24}", client):
+            raise BrokerError("client= in the broker's address: up to 24 letters and digits")
+        return cls(parts.hostname, port, tls, user, password, protocols[wanted], keepalive, client)
 
 
 class WiredClient(paho.Client):
@@ -79,7 +84,8 @@ def make(settings: Settings, client_id: str, *, protocol: int, session: bool) ->
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=settings.broker_ca or None)
+        context = ssl.create_default_context(cafile=settings.broker_ca or None)  # checks the host's name too
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         if settings.broker_cert:
             context.load_cert_chain(settings.broker_cert, settings.broker_key or None)
     except (OSError, ssl.SSLError) as error:

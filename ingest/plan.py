@@ -21,12 +21,13 @@ class Share(NamedTuple):
     """Which part of the load this ingester takes.
 
     name: of this one among several, part of its client id. feeds: only these. group: divide all messages with the
-    others of the same group, through MQTT 5 shared subscriptions.
+    others of the same group, through MQTT 5 shared subscriptions. mark: the part of the client id nobody can guess.
     """
 
     name: str = ""
     feeds: frozenset[str] | None = None
     group: str = ""
+    mark: str = ""
 
     @property
     def process(self) -> str:
@@ -68,8 +69,9 @@ def learns(made: Plan) -> bool:
 
 
 def client_id(folder: CityFolder, share: Share) -> str:
-    """Fixed, so that the broker knows the session again."""
-    return f"ioc-{folder.city.key}-{share.process.replace('/', '-')}"[:60]
+    """Fixed, so that the broker knows the session again; with a mark nobody else may take the session over."""
+    name = f"ioc-{folder.city.key}-{share.process.replace('/', '-')}"[:60]
+    return f"{name}-{share.mark}" if share.mark else name
 
 
 def wanted(folder: CityFolder, router: Router, share: Share) -> dict[str, int]:

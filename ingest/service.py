@@ -9,6 +9,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from ingest.address import Address
 from ingest.arrivals import Arrivals
 from ingest.client import Client
 from ingest.metrics import Metrics
@@ -37,6 +38,7 @@ def run(folder: Path, settings: Settings, stop: threading.Event, health: Health,
     settings.require("database_url", "broker_url")
     sys.setswitchinterval(0.001)  # the committing thread is mostly waiting: let it in quickly when it is not
     first = folders.load(folder)
+    share = share._replace(mark=Address.parse(settings.broker_url).client)
     opened = _open(settings, first, share, stop, health)
     if opened is not None:
         Service(settings, stop, health, share, *opened).run()

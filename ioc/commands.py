@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ioc.access import certificate_commands as certificates
 from ioc.export import commands as export
 from ioc.groups import group
 from ioc.store import backup_commands as backup
@@ -34,6 +35,7 @@ def register(commands: Any) -> None:
     store.register(commands)
     backup.register(commands)
     export.register(commands)
+    certificates.register(commands)
     supply.register(commands)
 
     simulate = commands.add_parser("simulate", help="publish the sample city, with all that misbehaves on purpose")

@@ -31,6 +31,7 @@ OWNERS = {
     "geopandas": ("ioc/city.py", "ioc/geo/", "sample_feeds/"),
     "pyarrow": ("ioc/export/",),
     "argon2": ("ioc/access/passwords.py",),
+    "bcrypt": ("ioc/access/brokers.py",),
     "zxcvbn": ("ioc/access/passwords.py",),
     "pyotp": ("ioc/access/codes.py",),
     "segno": ("ioc/access/codes.py",),

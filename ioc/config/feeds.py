@@ -23,12 +23,14 @@ class Http(Model):
 class Feed(Model):
     """
     topic: MQTT filter with named segments: `city/{district}/air/{sensor}/#`; `{name}` stands for `+`.
+    listens: filters of the same form that the feed's publisher may subscribe to, as commands for its devices.
     format: a file in ingest/formats; `options` are that format's own, checked by its `Options` model.
     The rest is the same for every format and fills or corrects what the payload says.
     """
 
     name: Text
     topic: str | list[str]
+    listens: str | list[str] = []
     format: str
     options: dict[str, Any] = {}
     http: Http | None = None
@@ -60,6 +62,11 @@ class Feed(Model):
     @property
     def topics(self) -> list[str]:
         return [self.topic] if isinstance(self.topic, str) else self.topic
+
+    @property
+    def heard(self) -> list[str]:
+        """`listens` as a list."""
+        return [self.listens] if isinstance(self.listens, str) else self.listens
 
     @property
     def declared_units(self) -> list[tuple[tuple[str, ...], str, str]]:

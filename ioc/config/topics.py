@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ioc.config.folder import CityFolder, Reading
     from ioc.errors import Fault
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NAMED = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
@@ -25,21 +26,28 @@ def faults(feed: Feed) -> Iterator[str]:
     """What is wrong with a feed's topics."""
     if not feed.topics:
         yield "no topic"
+    for topic in [*feed.topics, *feed.heard]:
+        yield from _faults(topic)
     for topic in feed.topics:
-        levels = topic.split("/")
-        if not topic:
-            yield "an empty topic"
-        if "#" in levels[:-1] or any("#" in level and level != "#" for level in levels):
-            yield f"{topic!r}: # stands only alone, at the end"
-        if any("+" in level and level != "+" for level in levels):
-            yield f"{topic!r}: + stands for a whole level"
-        if any(("{" in level or "}" in level) and not _NAMED.fullmatch(level) for level in levels):
-            yield f"{topic!r}: a name in braces stands for a whole level, as in city/{{sensor}}/state"
-        named = _NAMED.findall(topic)
-        if len(named) != len(set(named)):
-            yield f"{topic!r}: a name stands twice"
         if feed.http and plain(topic) != topic:
             yield f"{topic!r}: a pulled feed is published to one topic, without wildcards"
+
+
+def _faults(topic: str) -> Iterator[str]:
+    levels = topic.split("/")
+    if not topic:
+        yield "an empty topic"
+    if "#" in levels[:-1] or any("#" in level and level != "#" for level in levels):
+        yield f"{topic!r}: # stands only alone, at the end"
+    if any("+" in level and level != "+" for level in levels):
+        yield f"{topic!r}: + stands for a whole level"
+    if any(("{" in level or "}" in level) and not _NAMED.fullmatch(level) for level in levels):
+        yield f"{topic!r}: a name in braces stands for a whole level, as in city/{{sensor}}/state"
+    named = _NAMED.findall(topic)
+    if len(named) != len(set(named)):
+        yield f"{topic!r}: a name stands twice"
+    if _UNPRINTABLE.search(topic):
+        yield f"{topic!r}: control characters stand in no topic"
 
 
 def overlaps(found: Reading, city: CityFolder) -> Iterator[Fault]:

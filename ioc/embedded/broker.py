@@ -1,7 +1,8 @@
 """An embedded MQTT broker with its state on disk: mosquitto where it is installed, else the NATS server from its wheel.
 
 mosquitto takes any topic and speaks MQTT 5; NATS survives its own kill -9 and needs no system package, but refuses
-topics with a space (DESIGN 7).
+topics with a space (DESIGN 7). With users it lets in only them, each to its own topics; `admit` changes them while it
+runs, and a hang-up signal makes either broker take them up: who may stay stays connected, who may not is cut off.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ioc.access import brokers
 from ioc.errors import StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Kind = Literal["mosquitto", "nats"]
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # where Debian puts mosquitto, and what a user's PATH lacks
@@ -33,18 +38,38 @@ def choose(wanted: str = "auto") -> Kind:
     return "mosquitto"
 
 
+class Tls(NamedTuple):
+    """What it shows to others, and the address it then listens on."""
+
+    certificate: Path
+    key: Path
+    host: str = "127.0.0.1"
+
+
 @dataclass(slots=True)
 class Broker:
-    """A broker on 127.0.0.1:`port` that keeps its state in `folder`; `command` is how to run it."""
+    """A broker on 127.0.0.1:`port` that keeps its state in `folder`; `command` is how to run it.
+
+    users: who is let in; None lets everybody on this machine do everything, which is for tests and open trials.
+    tls: it speaks nothing but TLS, also to others where `tls.host` says so.
+    """
 
     kind: Kind
     folder: Path
     port: int
+    users: tuple[brokers.User, ...] | None = None
+    tls: Tls | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self.port}"
+        """Without a user; a certificate is made out for `localhost` too."""
+        return f"mqtts://localhost:{self.port}" if self.tls else f"mqtt://127.0.0.1:{self.port}"
+
+    @property
+    def host(self) -> str:
+        """The address it listens on."""
+        return self.tls.host if self.tls else "127.0.0.1"
 
     @property
     def log(self) -> Path:
@@ -56,8 +81,18 @@ class Broker:
         file = self.folder / f"{self.kind}.conf"
         write, program = (_mosquitto_conf, _mosquitto()) if self.kind == "mosquitto" else (_nats_conf, _nats())
         assert program is not None
-        file.write_text(write(self.folder.resolve(), self.port), encoding="utf-8")
+        file.write_text(write(self), encoding="utf-8")
+        self._write_users()
         return [program, "-c", str(file)]
+
+    def admit(self, users: Sequence[brokers.User]) -> None:
+        """From the next hang-up signal, or start, on these are let in."""
+        self.users = tuple(users)
+        self._write_users()
+
+    def _write_users(self) -> None:
+        if self.users is not None:
+            write_files(self.folder, user_files(self.kind, self.users))
 
     def start(self, *, timeout: float = 20.0) -> None:
         """Start and wait until it listens. Raises StartError with its last words."""
@@ -92,6 +127,22 @@ class Broker:
             self.process.wait()
 
 
+def user_files(kind: Kind, users: Sequence[brokers.User]) -> dict[str, str]:
+    """{file name: text} of what a broker of this kind reads about its users."""
+    if kind == "nats":
+        return {"users.conf": brokers.nats_users(users)}
+    return {"passwd": brokers.mosquitto_passwd(users), "acl": brokers.mosquitto_acl(users)}
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Each whole, into a folder that is made where it is not there. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        part = folder / f".{name}.part"
+        part.write_text(text, encoding="utf-8")
+        part.replace(folder / name)
+
+
 def listens(port: int, host: str = "127.0.0.1") -> bool:
     """Whether something accepts connections there."""
     with closing(socket.socket()) as s:
@@ -117,10 +168,9 @@ def _nats() -> str:
     return found
 
 
-def _mosquitto_conf(folder: Path, port: int) -> str:
+def _mosquitto_conf(broker: Broker) -> str:
+    folder = broker.folder.resolve()
     lines = [
-        f"listener {port} 127.0.0.1",
-        "allow_anonymous true",
         "persistence true",
         f"persistence_location {folder}/",
         "autosave_interval 5",  # what a kill -9 may cost, in seconds; a clean stop saves everything
@@ -134,27 +184,41 @@ def _mosquitto_conf(folder: Path, port: int) -> str:
         "connection_messages false",
     ]
     if os.geteuid() == 0:
-        lines.append("user root")  # the folder is root's; it listens on this machine only
+        lines.append("user root")  # the folder is root's
+    if broker.users is None:
+        lines.append("allow_anonymous true")
+    else:
+        lines += ["allow_anonymous false", f"password_file {folder}/passwd", f"acl_file {folder}/acl"]
+    lines.append(f"listener {broker.port} {broker.host}")
+    if broker.tls:
+        lines += [f"certfile {broker.tls.certificate}", f"keyfile {broker.tls.key}", "tls_version tlsv1.2"]
     return "\n".join(lines) + "\n"
 
 
-def _nats_conf(folder: Path, port: int) -> str:
+def _nats_conf(broker: Broker) -> str:
     """sync_interval: what a power failure may cost; a kill -9 of NATS costs nothing, the kernel has its writes.
 
     A disk that is busy for seconds is no reason to hang up (js_api_timeout), and with thousands of topics the cache of
     who listens to which is always wrong: without it NATS takes a tenth less of the processor.
     """
+    tls = broker.tls
+    own = (
+        f"""
+  tls {{ cert_file: "{tls.certificate}", key_file: "{tls.key}", min_version: "1.2" }}"""
+        if tls
+        else ""
+    )
     return f"""\
 server_name: ioc
 listen: "127.0.0.1:-1"
 jetstream {{
-  store_dir: "{folder}/jetstream"
+  store_dir: "{broker.folder.resolve()}/jetstream"
   max_memory_store: 64MB
   max_file_store: 8GB
   sync_interval: "1s"
 }}
 mqtt {{
-  listen: "127.0.0.1:{port}"
+  listen: "{_joined(broker.host, broker.port)}"{own}
   ack_wait: "10s"
   js_api_timeout: "30s"
   max_ack_pending: 8000
@@ -163,4 +227,9 @@ max_payload: 8MB
 write_deadline: "30s"
 disable_sublist_cache: true
 logtime_utc: true
+{"" if broker.users is None else 'include "./users.conf"'}
 """
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

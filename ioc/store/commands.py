@@ -40,6 +40,7 @@ def register(commands: Any) -> None:
     alarm_commands.register(commands)
     roster_commands.register(commands)
     token_commands.register(commands)
+    publisher_commands.register(commands)
     audit_commands.register(commands)
 
 

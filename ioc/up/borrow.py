@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 # Commands that look or publish; the parts of a production never borrow.
 BORROWERS = frozenset({"brief", "cap", "status", "replay", "feeds", "export", "alarms", "roster", "rules", "tokens",
-                       "audit"})  # fmt: skip
+                       "publishers", "certificates", "audit"})  # fmt: skip
+_LENT = ("database_url", "broker_url", "broker_ca")
 
 
 @contextmanager
 def offered(data: DataFolder, settings: Settings) -> Iterator[None]:
     """While it lasts, this user's other commands find our database and broker."""
-    data.write("urls.json", {"database_url": settings.database_url, "broker_url": settings.broker_url})
-    (data.path / "urls.json").chmod(0o600)
+    data.write("urls.json", {name: getattr(settings, name) for name in _LENT})
     note = _notes() / str(os.getpid())
     with suppress(OSError):  # a home that cannot be written costs only this comfort
         note.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,8 @@ def borrowed(settings: Settings, *, tell: bool = True) -> Settings:
     urls = DataFolder(running[0]).read("urls.json")
     if tell:
         print(f"ioc: using the `ioc up` that runs on {running[0]}", file=sys.stderr)
-    return replace(settings, database_url=str(urls["database_url"]), broker_url=str(urls["broker_url"]))
+    database, broker, ca = (str(urls.get(name, "")) for name in _LENT)
+    return replace(settings, database_url=database, broker_url=broker, broker_ca=ca)
 
 
 def _notes() -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ioc.errors import StartError
 from ioc.settings import child_environment
 from ioc.up import before
+from ioc.up.admission import Admission
 from ioc.up.borrow import offered
 from ioc.up.folder import DataFolder, default
 from ioc.up.plan import Plan, Wishes
@@ -37,11 +38,11 @@ def run(args: argparse.Namespace, settings: Settings, sample: Path) -> int:
         survivors = data.end_survivors()
         before.check_port(args.host, args.port, "--port")
         if args.broker_port:
-            before.check_port("127.0.0.1", args.broker_port, "--broker-port")
+            before.check_port(args.host if args.tls else "127.0.0.1", args.broker_port, "--broker-port")
         folder = (source if args.folder else before.own_copy(source, data)).resolve()
         simulate = args.simulate and city.get("key") == before.city_toml(sample).get("key")
         wishes = Wishes(city=folder, host=args.host, port=args.port, broker=args.broker, broker_port=args.broker_port,
-                        simulate=simulate)  # fmt: skip
+                        simulate=simulate, tls=args.tls)  # fmt: skip
         screen = Screen()
         screen.title(before.city_name(city), folder, data.path)
         if survivors:
@@ -62,6 +63,7 @@ class _Run:
         self._began: dict[str, float] = {}  # when each part was first waited for
         self._folder, self._bridged = Watch(plan.city), before.pulls(plan.city)
         self._next_look = 0.0
+        self._admission: Admission | None = None
         self._history: Child | None = None
         self._history_began = 0.0
         self._wants_history = backfill and data.read("backfill.json").get("state") != "done"
@@ -93,8 +95,18 @@ class _Run:
             if self._plan.postgres:
                 self._plan.postgres.make_database()
             _child_command(self._plan.migrate(), self._plan.settings.environment())
+        self._admit()
         self._waiting = [self._keeper.start(spec) for spec in self._plan.services()]
         self._publishers = [*self._plan.publishers(), *([self._plan.bridge()] if self._bridged else [])]
+
+    def _admit(self) -> None:
+        """From now on the broker's users follow the database and the folder."""
+        plan = self._plan
+        if plan.broker and plan.own:
+            renew = plan.renew_certificate if plan.broker.tls else lambda: False
+            self._admission = Admission(plan.broker, plan.own, plan.city, plan.settings.database_url,
+                                        lambda: self._keeper.pid("broker"), renew)  # fmt: skip
+            self._admission.start()
 
     def _announce(self) -> None:
         """Show each part as it gets ready; a slow or broken one does not keep the others from being used."""
@@ -141,6 +153,8 @@ class _Run:
 
     def _stop(self) -> None:
         self._screen.pause()
+        if self._admission:
+            self._admission.close()
         if self._keeper.children:
             kept = "everything is kept; `ioc up` goes on from here" if self._data.exists() else "the data is gone"
             with self._screen.step("stopping", kept):

@@ -92,8 +92,10 @@ class DataFolder:
         return found if isinstance(found, dict) else {}
 
     def write(self, name: str, content: dict[str, Any]) -> None:
-        """Replace a small JSON file whole."""
+        """Replace a small JSON file whole; ours alone, because some hold passwords."""
         part = self.path / f".{name}.part"
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
         part.write_text(json.dumps(content) + "\n", encoding="utf-8")
         part.replace(self.path / name)
 

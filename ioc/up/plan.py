@@ -7,11 +7,15 @@ import secrets
 import signal
 import sys
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ioc.embedded.broker import Broker, choose, free_port, listens
+from ioc.access.brokers import fresh_password
+from ioc.embedded.broker import Broker, Tls, choose, free_port, listens
 from ioc.embedded.postgres import Postgres
+from ioc.up.admission import Own, topics
 from ioc.up.child import Spec
 
 if TYPE_CHECKING:
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from ioc.settings import Settings
     from ioc.up.folder import DataFolder
 
-_USUAL = {"broker": 1883}  # ports that other programs expect, taken where they are free
+_USUAL = {"broker": 1883, "broker_tls": 8883}  # ports that other programs expect, taken where they are free
 INFRASTRUCTURE, SERVICES, PUBLISHERS = 0, 2, 4  # ranks: started in rising order, stopped in falling order
 
 
@@ -35,6 +39,7 @@ class Wishes:
     broker: str = "auto"
     broker_port: int = 0
     simulate: bool = True
+    tls: bool = False  # screens and broker speak it, with certificates of a local authority
 
 
 class Plan:
@@ -43,15 +48,21 @@ class Plan:
     def __init__(self, wishes: Wishes, data: DataFolder, settings: Settings) -> None:
         self._wishes, self._data = wishes, data
         self._memory = data.read("machine.json")
+        if not self._memory:  # a broker that is there already knows its sessions by the names without it
+            self._remember("client", lambda: secrets.token_hex(8))
         self.postgres = None if settings.database_url else self._postgres()
-        self.broker = None if settings.broker_url else self._broker()
+        self._hosts = settings.hosts
+        self.own: Own | None = None
+        self.broker = None if settings.broker_url else self._broker(anybody=settings.auth == "open")
         self._smtp_port = 0 if settings.smtp_url else self._port("smtp")
         self.settings = replace(
             settings,
             database_url=self.postgres.url if self.postgres else settings.database_url,
-            broker_url=self.broker.url if self.broker else settings.broker_url,
+            broker_url=self._broker_url("ioc") if self.broker else settings.broker_url,
+            broker_ca=str(self._tls / "ca.pem") if self.broker and self.broker.tls else settings.broker_ca,
             smtp_url=settings.smtp_url or f"smtp://127.0.0.1:{self._smtp_port}",
-            base_url=settings.base_url or f"http://{reachable(wishes.host)}:{wishes.port}",
+            tls_cert=self._web_certificate(settings),
+            base_url=settings.base_url or f"{self._web_scheme(settings)}://{reachable(wishes.host)}:{wishes.port}",
             secret=settings.secret or self._remember("secret", lambda: secrets.token_urlsafe(32)),
             password=settings.password or self._password(settings),
             http_host=wishes.host,
@@ -85,7 +96,11 @@ class Plan:
         return self._publisher("bridge")
 
     def _publisher(self, name: str) -> Spec:
-        return self._part(name, [name, str(self._wishes.city)], rank=PUBLISHERS)
+        """Each publishes as a user of its own, limited to the topics of the feeds it speaks for."""
+        settings = self.settings
+        if self.broker:
+            settings = replace(settings, broker_url=self._broker_url(f"ioc-{name}"))
+        return self._part(name, [name, str(self._wishes.city)], rank=PUBLISHERS, settings=settings)
 
     def backfill(self) -> Spec:
         """Two weeks of history, at low priority, once."""
@@ -108,8 +123,51 @@ class Plan:
         password = self._remember("database_password", lambda: secrets.token_urlsafe(18))
         return Postgres(self._data.postgres, self._port("database"), password)
 
-    def _broker(self) -> Broker:
-        return Broker(choose(self._wishes.broker), self._data.broker, self._wishes.broker_port or self._port("broker"))
+    def _broker(self, *, anybody: bool) -> Broker:
+        """Only named users, unless it was asked that everybody may do everything here."""
+        wishes, kind = self._wishes, choose(self._wishes.broker)
+        port = wishes.broker_port or self._port("broker_tls" if wishes.tls else "broker")
+        broker = Broker(kind, self._data.broker, port, users=None if anybody else ())
+        if not anybody:
+            self.own = Own.of(*(self._broker_password(name) for name in ("ioc", "ioc-simulate", "ioc-bridge")))
+            with suppress(OSError, ValueError):  # a folder with faults is refused a moment later, with all of them
+                broker.users = tuple(self.own.users(topics(wishes.city)))
+        if wishes.tls:
+            self.renew_certificate()
+            file = self._tls / "broker.pem"
+            broker.tls = Tls(file, file, wishes.host)
+        return broker
+
+    def _broker_password(self, user: str) -> str:
+        return self._remember(f"{user.replace('-', '_')}_broker_password", fresh_password)
+
+    def _broker_url(self, user: str) -> str:
+        """client: what the ingester's session is called; nobody else can guess it, and so take it over."""
+        assert self.broker is not None
+        url, mark = self.broker.url, self._memory.get("client", "")
+        if self.broker.users is not None:
+            url = url.replace("://", f"://{user}:{self._broker_password(user)}@")
+        return url + (f"?client={mark}" if mark and user == "ioc" else "")
+
+    @property
+    def _tls(self) -> Path:
+        return self._data.path / "tls"
+
+    def renew_certificate(self) -> bool:
+        """See that the broker has a certificate for a good while; whether it is a new one."""
+        from ioc.access import pki
+
+        file = self._tls / "broker.pem"
+        before = file.read_bytes() if file.exists() else b""
+        pki.keep(self._tls, "broker", pki.own_names(self._wishes.host, self._hosts), datetime.now(UTC))
+        return file.read_bytes() != before
+
+    def _web_certificate(self, settings: Settings) -> str:
+        wanted = settings.tls_cert or ("local" if self._wishes.tls else "")
+        return f"local:{self._tls}" if wanted == "local" else wanted
+
+    def _web_scheme(self, settings: Settings) -> str:
+        return "https" if self._web_certificate(settings) else "http"
 
     def _database_spec(self) -> Spec | None:
         if self.postgres is None:
@@ -125,11 +183,19 @@ class Plan:
         port = self.broker.port
         return Spec(name="broker", command=[], log=self._data.logs / "broker.log", rank=INFRASTRUCTURE + 1,
                     build=self.broker.command, ready=lambda: listens(port),
-                    where=f"{self.broker.kind} on 127.0.0.1:{port}")  # fmt: skip
+                    where=f"{self.broker.kind} on {self.broker.host}:{port}")  # fmt: skip
 
-    def _part(self, name: str, arguments: list[str], *, rank: int = SERVICES, where: str = "") -> Spec:
+    def _part(
+        self,
+        name: str,
+        arguments: list[str],
+        *,
+        rank: int = SERVICES,
+        where: str = "",
+        settings: Settings | None = None,
+    ) -> Spec:
         port = free_port()
-        settings = replace(self.settings, health_host="127.0.0.1", health_port=port)
+        settings = replace(settings or self.settings, health_host="127.0.0.1", health_port=port)
         return Spec(name=name, command=_ioc(*arguments), log=self._data.logs / f"{name}.log", rank=rank, where=where,
                     environment=settings.environment(), ready=lambda: says(port, "readyz"),
                     alive=lambda: says(port, "healthz"))  # fmt: skip

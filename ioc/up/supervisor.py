@@ -74,6 +74,11 @@ class Supervisor:
         child.was_ready = True
         return True
 
+    def pid(self, name: str) -> int | None:
+        """The process of a child that is ready, and so can take a signal; None of one that is not."""
+        found = (c.process for c in self.children if c.spec.name == name and c.was_ready and c.running)
+        return next((process.pid for process in found if process is not None), None)
+
     def turn(self, pause: float) -> None:
         """One look at every child, then a pause. Raises Stopped, StartError."""
         if self._asked:

@@ -105,7 +105,7 @@ def test_acknowledgements_are_packed_in_bulk():
 
 
 def test_broker_addresses():
-    assert Address.parse("mqtts://me:p%40ss@host") == ("host", 8883, True, "me", "p@ss", 0, 30)
+    assert Address.parse("mqtts://me:p%40ss@host") == ("host", 8883, True, "me", "p@ss", 0, 30, "")
     assert Address.parse("mqtt://host:1999?protocol=3.1.1").protocol == 4
     for wrong in ("http://host", "mqtt://", "mqtt://host?protocol=7"):
         with pytest.raises(BrokerError):
