@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,7 +63,7 @@ async def between(series: Sequence[int], start: datetime, stop: datetime, show: 
     said = lines.Said(nothing=word("chart.none"), before=word("chart.before"), ahead=word("chart.forecast"),
                       language=viewer.language())  # fmt: skip
     span = lines.Span(start=start, stop=stop, now=at, zone=current().zone)
-    return lines.figure(drawn, found.levels, shades, span, said)
+    return await asyncio.to_thread(lines.figure, drawn, found.levels, shades, span, said)
 
 
 def _read(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,7 @@ _TICKS = [
     {"dtickrange": [43_200_000, 2_419_200_000], "value": "%d/%m\n%Y"},
     {"dtickrange": [2_419_200_000, None], "value": "%m/%Y"},
 ]
+Mark: TypeAlias = "tuple[dict[str, Any], dict[str, Any]]"  # a shape and what is written beside it
 _SPACE = 0.07  # between two panels, of the height
 
 
@@ -98,17 +99,26 @@ def figure(
     found = go.Figure(layout=_layout(units, series, span, said))
     for place, one in enumerate(series):
         _draw(found, one, place, _axis(units, one.unit), span, said, alone=len(series) == 1)
-    for unit in units:
-        reach = _reach([one for one in series if one.unit == unit])
-        for level in levels:
-            if level.unit == unit and (reach is None or reach[0] <= level.value <= reach[1]):
-                _level(found, level, _axis(units, unit), next(o.decimals for o in series if o.unit == unit), said)
-    for shade in shades:
-        if shade.unit in units:
-            _shade(found, shade, _axis(units, shade.unit), span)
+    true = [one for one in joined(shades, span.now) if one.unit in units]
+    marks = [*_levels(levels, units, series, said), *(_shade(one, _axis(units, one.unit), span) for one in true)]
+    notes = [note for _, note in marks]
     if not any(one.line is not None and len(one.line.time) for one in series):
-        found.add_annotation(text=escape(said.nothing), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper",
-                             font={"size": 15})  # fmt: skip
+        notes.append({"text": escape(said.nothing), "showarrow": False, "x": 0.5, "y": 0.5, "xref": "paper",
+                      "yref": "paper", "font": {"size": 15}})  # fmt: skip
+    # All at once: added one by one, each makes Plotly look through all that are there, and two hundred take seconds.
+    found.update_layout(shapes=[shape for shape, _ in marks], annotations=notes)
+    return found
+
+
+def joined(shades: Sequence[Shade], now: datetime) -> list[Shade]:
+    """Alarms of one rule that overlap are one span: hundreds above each other could not be told apart, nor read."""
+    found: list[Shade] = []
+    for one in sorted(shades, key=lambda s: (s.unit, s.name, s.priority, s.start)):
+        last = found[-1] if found else None
+        if last is None or last._replace(start=one.start, stop=one.stop) != one or (last.stop or now) < one.start:
+            found.append(one)
+        elif last.stop is not None and (one.stop is None or one.stop > last.stop):
+            found[-1] = last._replace(stop=one.stop)
     return found
 
 
@@ -175,24 +185,36 @@ def _reach(series: Sequence[Drawn]) -> tuple[float, float] | None:
     return float(low - room), float(high + room)
 
 
-def _level(found: go.Figure, level: Level, axis: str, decimals: int, said: Said) -> None:
+def _levels(levels: Sequence[Level], units: list[str], series: Sequence[Drawn], said: Said) -> list[Mark]:
+    """Of each panel those that its lines come near."""
+    found = []
+    for unit in units:
+        own = [one for one in series if one.unit == unit]
+        reach = _reach(own)
+        near = [x for x in levels if x.unit == unit and (reach is None or reach[0] <= x.value <= reach[1])]
+        found += [_level(one, _axis(units, unit), own[0].decimals, said) for one in near]
+    return found
+
+
+def _level(level: Level, axis: str, decimals: int, said: Said) -> Mark:
     text = number(level.value, decimals, said.language)
     colour = BY_PRIORITY[level.priority]
-    found.add_shape(type="line", xref="paper", x0=0, x1=1, yref=axis, y0=level.value, y1=level.value,
-                    line={"color": colour, "width": 1.5, "dash": "dash"})  # fmt: skip
-    found.add_annotation(text=f"{escape(level.name)} {text}", xref="paper", x=0, yref=axis, y=level.value,
-                         xanchor="left", yanchor="bottom", showarrow=False, font={"color": colour, "size": 12},
-                         bgcolor="rgba(11,23,36,.75)")  # fmt: skip
+    shape = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": axis, "y0": level.value, "y1": level.value,
+             "line": {"color": colour, "width": 1.5, "dash": "dash"}}  # fmt: skip
+    note = {"text": f"{escape(level.name)} {text}", "xref": "paper", "x": 0, "yref": axis, "y": level.value,
+            "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"color": colour, "size": 12},
+            "bgcolor": "rgba(11,23,36,.75)"}  # fmt: skip
+    return shape, note
 
 
-def _shade(found: go.Figure, shade: Shade, axis: str, span: Span) -> None:
+def _shade(shade: Shade, axis: str, span: Span) -> Mark:
     start, stop = max(shade.start, span.start), min(shade.stop or span.now, span.stop)
-    colour = BY_PRIORITY[shade.priority]
-    found.add_shape(type="rect", x0=_wall(start, span.zone), x1=_wall(stop, span.zone), yref=f"{axis} domain", y0=0,
-                    y1=1,
-                    fillcolor=colour, opacity=0.13, line={"width": 0}, layer="below")  # fmt: skip
-    found.add_annotation(text=escape(shade.name), x=_wall(start, span.zone), yref=f"{axis} domain", y=1, xanchor="left",
-                         yanchor="top", showarrow=False, font={"color": colour, "size": 11}, opacity=0.9)  # fmt: skip
+    colour, left = BY_PRIORITY[shade.priority], _wall(start, span.zone)
+    shape = {"type": "rect", "x0": left, "x1": _wall(stop, span.zone), "yref": f"{axis} domain", "y0": 0, "y1": 1,
+             "fillcolor": colour, "opacity": 0.13, "line": {"width": 0}, "layer": "below"}  # fmt: skip
+    note = {"text": escape(shade.name), "x": left, "yref": f"{axis} domain", "y": 1, "xanchor": "left",
+            "yanchor": "top", "showarrow": False, "font": {"color": colour, "size": 11}, "opacity": 0.9}  # fmt: skip
+    return shape, note
 
 
 def local(times: NDArray[Any], zone: ZoneInfo) -> Any:

@@ -84,6 +84,17 @@ def test_an_alarm_that_stands_is_shaded_up_to_now_and_no_further():
     assert edges == [datetime(2026, 11, 22, 0, 0), datetime(2026, 11, 22, 2, 0)]  # noqa: DTZ001
 
 
+def test_alarms_of_one_rule_that_overlap_are_one_span_and_others_are_apart():
+    def alarm(start, stop, name="A"):
+        return lines.Shade(name, START + start * MINUTE, stop and START + stop * MINUTE, 1, "<m>")
+
+    many = [alarm(50 + n, None) for n in range(200)]
+    found = drawn(series(line(0, 1)), shades=[*many, alarm(0, 10), alarm(20, 30), alarm(5, 25), alarm(40, 45), alarm(0, 9, "B")])  # fmt: skip
+    spans = [(one.x0.strftime("%H:%M"), one.x1.strftime("%H:%M")) for one in found.layout.shapes]
+    assert spans == [("00:00", "00:30"), ("00:40", "00:45"), ("00:50", "06:00"), ("00:00", "00:09")]
+    assert [note.text for note in found.layout.annotations] == ["A", "A", "A", "B"]
+
+
 def test_last_week_lies_on_this_one_and_says_so():
     found = drawn(series(line(0, 1), before=line(0, 1, value=2.0)))
     assert [(trace.name, trace.line.dash) for trace in found.data] == [("a week earlier", "dot"), ("S", "solid")]
