@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from ioc.store.database import Connection
 
+    Look = Callable[[Connection, str, str], Holder | None]  # a key, and the address it comes from
+
 SESSION, DISPLAY = "ioc_session", "ioc_display"
 FRESH = 3.0  # seconds: a revoked session, key or token is out after so long
 KEPT = 3600.0  # seconds without a store in which the last known stay in
@@ -78,7 +80,7 @@ class Doors:
         """Ask the store again for everybody."""
         self._known.clear()
 
-    async def _held(self, key: str, look: Callable[[Connection, str], Holder | None], address: str) -> Holder | None:
+    async def _held(self, key: str, look: Look, address: str) -> Holder | None:
         if len(key) > 400 or not key.isascii():
             return None
         mark, now = hashlib.sha256(f"{look.__name__}:{key}".encode()).digest(), time.monotonic()
@@ -89,7 +91,7 @@ class Doors:
             raise Flooding
         try:
             async with self._at_once:
-                holder = await asyncio.to_thread(self._look, look, key)
+                holder = await asyncio.to_thread(self._look, look, key, address)
         except StoreAway:
             if known is None or known.holder is None or now - known.at > KEPT:
                 raise
@@ -105,24 +107,24 @@ class Doors:
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
 
-    def _look(self, look: Callable[[Connection, str], Holder | None], key: str) -> Holder | None:
+    def _look(self, look: Look, key: str, address: str) -> Holder | None:
         with database.transaction(self._pool) as conn:
-            return look(conn, key)
+            return look(conn, key, address)
 
-    def _session(self, conn: Connection, cookie: str) -> Holder | None:
+    def _session(self, conn: Connection, cookie: str, _: str) -> Holder | None:
         return sessions.find(conn, cookie, self._secret, datetime.now(UTC))
 
-    def _alive(self, conn: Connection, session: str) -> Holder | None:
+    def _alive(self, conn: Connection, session: str, _: str) -> Holder | None:
         return sessions.alive(conn, session, datetime.now(UTC))
 
-    def _person(self, conn: Connection, login: str) -> Holder | None:
+    def _person(self, conn: Connection, login: str, _: str) -> Holder | None:
         person = people.find(conn, login)
         if person is None or not person.active:
             return None
         return Holder(person.role, person.name, person=person.id, bounds=person.bounds)
 
-    def _display(self, conn: Connection, key: str) -> Holder | None:
+    def _display(self, conn: Connection, key: str, _: str) -> Holder | None:
         return displays.find(conn, key)
 
-    def _token(self, conn: Connection, token: str) -> Holder | None:
-        return tokens.find(conn, token)
+    def _token(self, conn: Connection, token: str, address: str) -> Holder | None:
+        return tokens.find(conn, token, address)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 LANGUAGE = "ioc_language"
 LARGEST = 2_000_000  # bytes of a body; the biggest of ours is a feed's file with its samples
+_LARGE = f"a body of more than {LARGEST} bytes is not taken\n"
 AGAIN = 5.0  # seconds after which an open websocket must still have its right
 _YEAR = 365 * 86400
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -105,7 +106,7 @@ class Guard:
             return 403, "this request did not come from a page of this server\n"
         length = headers.get("content-length", "0")
         if not length.isascii() or not length.isdigit() or int(length) > LARGEST:
-            return 413, f"a body of more than {LARGEST} bytes is not taken\n"
+            return 413, _LARGE
         return None
 
     async def _holder(self, scope: Scope, headers: dict[str, str]) -> Holder:
@@ -122,17 +123,14 @@ class Guard:
         viewer = self._viewer(scope, headers, holder)
         if right is not None and not viewer.may(right):
             _noted(scope, 401 if holder.role is Role.NOBODY else 403, f"needs {right}, is {holder.role}")
-            await _ask(scope, receive, send, holder, right)
+            await _ask(scope, receive, send, holder, right, program="authorization" in headers)
             return
         CURRENT.set(viewer)
         if scope["type"] == "websocket":
             send = self._watched(send, headers, holder)
         else:
-            send, receive = self._dressed(scope, send, holder), _measured(receive)
-        try:
-            await self._app(scope, receive, send)
-        except _TooLargeError:
-            await _refuse(scope, receive, send, 413, f"a body of more than {LARGEST} bytes is not taken\n")
+            receive, send = _measured(scope, receive, self._dressed(scope, send, holder))
+        await self._app(scope, receive, send)
 
     def _viewer(self, scope: Scope, headers: dict[str, str], holder: Holder) -> Viewer:
         chosen = _cookies(headers.get("cookie", "")).get(LANGUAGE, "")
@@ -186,18 +184,26 @@ class _TooLargeError(Exception):
     """The body went on beyond what was announced, or without saying how long it is."""
 
 
-def _measured(receive: Receive) -> Receive:
-    taken = 0
+def _measured(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """The same, for a body that goes on beyond its size: whatever the rest makes of that, the answer is 413."""
+    taken, over = 0, False
 
     async def measured() -> Message:
-        nonlocal taken
+        nonlocal taken, over
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > LARGEST:
+            over = True
             raise _TooLargeError
         return message
 
-    return measured
+    async def told(message: Message) -> None:
+        if not over:
+            await send(message)
+        elif message["type"] == "http.response.start":
+            await _refuse(scope, receive, send, 413, _LARGE)
+
+    return measured, told
 
 
 def _address(scope: Scope) -> str:
@@ -246,11 +252,11 @@ def _own_page(scope: Scope, headers: dict[str, str]) -> bool:
     return False
 
 
-async def _ask(scope: Scope, receive: Receive, send: Send, holder: Holder, right: Right) -> None:
+async def _ask(scope: Scope, receive: Receive, send: Send, holder: Holder, right: Right, *, program: bool) -> None:
     """A person is sent to the log-in, a screen that wants a wall to its pairing; a program is told in a word."""
     path = scope["path"]
     page = scope["type"] == "http" and scope["method"] == "GET" and not path.startswith(("/api", "/_dash", "/metrics"))
-    if holder.role is Role.TOKEN or not page:
+    if program or not page:
         status = 401 if holder.role is Role.NOBODY else 403
         why = "log in first\n" if status == 401 else f"this needs the right to {right}\n"
         await _refuse(scope, receive, send, status, why)

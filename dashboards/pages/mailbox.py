@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 PATHS, NAME, ORDER = ["/mailbox", "/mailbox/<mail_id>"], "mailbox", 40
+RIGHT = Right.MAIL
 SIZE = 50
 _LAST = UUID(int=2**128 - 1)
 STATES = {
