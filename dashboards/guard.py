@@ -29,6 +29,7 @@ from ioc.access.holder import Holder
 from ioc.access.rights import Right, Role
 from ioc.errors import StoreError
 from ioc.language import LANGUAGES
+from ioc.store import sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -149,7 +150,8 @@ class Guard:
             extra.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
         if not scope["path"].startswith(_FRAMED):
             extra.append((b"content-security-policy", self._csp().encode()))
-        renewed = f"{SESSION}={holder.renewed}; Path=/; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}"
+        longest = int(sessions.LONGEST.total_seconds())
+        renewed = f"{SESSION}={holder.renewed}; Max-Age={longest}; Path=/; HttpOnly; SameSite=Lax{'; Secure' * secure}"
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
