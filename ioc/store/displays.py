@@ -43,7 +43,11 @@ MOST_SCREENS = 128  # of one wall
 
 
 class DisplayError(IocError):
-    """A screen cannot be paired or told as asked."""
+    """A screen cannot be paired or told as asked. what: a word for it, by which a page says it in its language."""
+
+    def __init__(self, what: str, message: str) -> None:
+        self.what = what
+        super().__init__(message)
 
 
 class Waiting(NamedTuple):
@@ -152,7 +156,7 @@ def approve(
         named = _free(conn, _name(name))
         taken = conn.execute(_sql("pair_take"), {"id": number, "code": _digest(letters(code))}).fetchone()
         if taken is None:
-            raise DisplayError("no screen waits with this code: look at it again, it changes every ten minutes")
+            raise DisplayError("code", "no screen waits with this code: look at it again, it changes every ten minutes")
         given = {"name": named, "key": taken[0], "scenes": may, "shows": chosen, "screen": part, "by": who.name,
                  "address": taken[1]}  # fmt: skip
         row = conn.execute(_sql("add"), given).fetchone()
@@ -223,7 +227,7 @@ def number_of(conn: Connection, said: str) -> int:
         return int(row[0])
     if said.isascii() and said.isdigit() and len(said) < 9:
         return int(said)
-    raise DisplayError(f"no screen is called {said[:_LONGEST_NAME]!r}: `ioc displays list` names them all")
+    raise DisplayError("unknown", f"no screen is called {said[:_LONGEST_NAME]!r}: `ioc displays list` names them all")
 
 
 def orders(conn: Connection, numbers: Iterable[int]) -> dict[int, Orders]:
@@ -272,7 +276,7 @@ def _lock(conn: Connection, number: int) -> Any:
     with conn.cursor(row_factory=class_row(_Old)) as cursor:
         old = cursor.execute(_sql("lock"), {"id": number}).fetchone()
     if old is None:
-        raise DisplayError("this screen holds no key any more")
+        raise DisplayError("gone", "this screen holds no key any more")
     return old
 
 
@@ -287,20 +291,20 @@ class _Old(NamedTuple):
 
 def _free(conn: Connection, name: str) -> str:
     if conn.execute(_sql("named"), {"name": name}).fetchone() is not None:
-        raise DisplayError(f"there is a screen called {name!r} already: choose another name")
+        raise DisplayError("taken", f"there is a screen called {name!r} already: choose another name")
     return name
 
 
 def _name(name: str) -> str:
     named = " ".join(unicodedata.normalize("NFC", name).split())
     if not named or len(named) > _LONGEST_NAME or not named.isprintable():
-        raise DisplayError(f"a screen's name has 1 to {_LONGEST_NAME} characters that can be seen")
+        raise DisplayError("name", f"a screen's name has 1 to {_LONGEST_NAME} characters that can be seen")
     return named
 
 
 def _scenes(scenes: Sequence[str]) -> list[str]:
     if bad := [s for s in scenes if not s or len(s) > 100 or not s.isprintable()]:
-        raise DisplayError(f"{bad[0][:100]!r} is no name of a scene: they are those of the files in scenes/")
+        raise DisplayError("scene", f"{bad[0][:100]!r} is no name of a scene: they are those of the files in scenes/")
     return sorted(set(scenes))
 
 
@@ -310,13 +314,13 @@ def _shows(shows: Sequence[str] | None, may: Sequence[str]) -> list[str] | None:
     chosen = list(dict.fromkeys(shows))
     _scenes(chosen)
     if beyond := [scene for scene in chosen if may and scene not in may]:
-        raise DisplayError(f"this screen may not show {beyond[0]!r}: let it show that scene first")
+        raise DisplayError("beyond", f"this screen may not show {beyond[0]!r}: let it show that scene first")
     return chosen
 
 
 def _part(screen: int) -> int:
     if not 0 <= screen <= MOST_SCREENS:
-        raise DisplayError(f"a wall's screens are counted from 1 to {MOST_SCREENS}")
+        raise DisplayError("part", f"a wall's screens are counted from 1 to {MOST_SCREENS}")
     return screen
 
 
