@@ -44,6 +44,7 @@ AGAIN = 5.0  # seconds after which an open websocket must still have its right
 _YEAR = 365 * 86400
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _SIGNED = ("/a/", "/u/")
+_BACKCHANNEL = "/oidc/backchannel"  # the provider's own call; its token is signed
 _FRAMED = ("/mail/", *_SIGNED)  # these have a stricter policy of their own
 _OPEN = Holder(Role.ADMINISTRATOR, "")  # IOC_AUTH=open
 _NOBODY = Holder(Role.NOBODY, "")
@@ -243,7 +244,7 @@ def _cookies(header: str) -> dict[str, str]:
 
 def _own_page(scope: Scope, headers: dict[str, str]) -> bool:
     """Browsers send Origin with every websocket and every POST."""
-    if scope["type"] == "http" and (scope["method"] in _SAFE or scope["path"].startswith(_SIGNED)):
+    if scope["type"] == "http" and (scope["method"] in _SAFE or scope["path"].startswith((*_SIGNED, _BACKCHANNEL))):
         return True
     if headers.get("authorization", "").lower().startswith("bearer ") and "cookie" not in headers:
         return True
