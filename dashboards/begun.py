@@ -43,7 +43,9 @@ class Begun(NamedTuple):
 
 
 def begin(to: str, now: float) -> Begun:
-    return Begun(keys.fresh(), keys.fresh(), keys.fresh(), to if len(to.encode()) <= _LONGEST_PATH else "/", int(now) + HOLDS)
+    return Begun(
+        keys.fresh(), keys.fresh(), keys.fresh(), to if len(to.encode()) <= _LONGEST_PATH else "/", int(now) + HOLDS
+    )
 
 
 def written(begun: Begun, key: bytes) -> str:

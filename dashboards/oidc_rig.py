@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HOW = "oidc"  # how such a session came about: it ends after twelve hours, and the provider is asked again
 PATH = "/oidc/"
 _PROVIDER, _RIG = "oidc provider", "oidc rig"  # in the context's caches
-_OFTEN = 60  # log-ins of one address at once, and a minute: a whole office may stand behind one
+_OFTEN = 240  # requests of one address at once, and a minute: a whole office may stand behind one
 
 
 class Rig(NamedTuple):
