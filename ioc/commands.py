@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ioc.access import certificate_commands as certificates
+from ioc.doctor import commands as doctor
 from ioc.export import commands as export
 from ioc.groups import group
 from ioc.store import backup_commands as backup
@@ -37,6 +38,7 @@ def register(commands: Any) -> None:
     export.register(commands)
     certificates.register(commands)
     supply.register(commands)
+    doctor.register(commands)
 
     simulate = commands.add_parser("simulate", help="publish the sample city, with all that misbehaves on purpose")
     simulate.add_argument("folder", nargs="?", type=Path, metavar="CITY", help="city folder (the sample city)")

@@ -37,13 +37,18 @@ SETTINGS: tuple[tuple[str, type, str], ...] = (
     ("IOC_BROKER_CERT", str, "path of the client certificate, where the broker wants one"),
     ("IOC_BROKER_KEY", str, "path of the client certificate's private key"),
     ("IOC_SMTP_URL", str, "mail server: smtp://host:25, smtps://user:password@host:465, smtp+starttls://...:587"),
+    ("IOC_SMTP_CA", str, "path of the certificate authority that signed the mail server's certificate"),
     ("IOC_BASE_URL", str, "what links in mails start with: https://ioc.example.org"),
     ("IOC_HTTP_HOST", str, "address the dashboards listen on (127.0.0.1)"),
     ("IOC_HTTP_PORT", int, "port the dashboards listen on (8050)"),
     ("IOC_HEALTH_HOST", str, "address of /healthz, /readyz and /metrics (127.0.0.1)"),
     ("IOC_HEALTH_PORT", int, "port of /healthz, /readyz and /metrics of one process; 0 is off"),
     ("IOC_HOSTS", str, "other names the dashboards answer to, commas between; IOC_BASE_URL's is one already"),
-    ("IOC_TLS_CERT", str, "path of the certificate the dashboards show, or `local`: made here, for trials"),
+    (
+        "IOC_TLS_CERT",
+        str,
+        "path of the certificate the dashboards show, or `local` or `local:DIR`: made here, for trials",
+    ),
     ("IOC_TLS_KEY", str, "path of that certificate's private key"),
     ("IOC_PROXY", str, "addresses of the TLS proxy in front, commas between: its X-Forwarded-* is believed"),
     ("IOC_PASSWORD", str, "password of the first account, `admin`, made when there is none; else forgotten"),
@@ -77,6 +82,7 @@ class Settings:
     broker_cert: str = ""
     broker_key: str = ""
     smtp_url: str = ""
+    smtp_ca: str = ""
     base_url: str = ""
     http_host: str = "127.0.0.1"
     http_port: int = 8050
@@ -261,6 +267,12 @@ def named(name: str) -> str | None:
         except (OSError, UnicodeDecodeError):
             return None
     return os.environ.get(name)
+
+
+def secret_files() -> dict[str, Path]:
+    """{NAME_FILE: path} of the settings that are given as files."""
+    names = (f"{name}_FILE" for name, _, _ in SETTINGS)
+    return {name: Path(os.environ[name]) for name in names if os.environ.get(name)}
 
 
 def data_home() -> Path:

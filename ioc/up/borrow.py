@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ioc.settings import data_home
 from ioc.up.folder import DataFolder
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
 # Commands that look or publish; the parts of a production never borrow.
 BORROWERS = frozenset({"brief", "cap", "status", "replay", "feeds", "export", "alarms", "roster", "rules", "tokens",
-                       "publishers", "certificates", "audit"})  # fmt: skip
+                       "publishers", "certificates", "audit", "doctor"})  # fmt: skip
 _LENT = ("database_url", "broker_url", "broker_ca")
+_TOLD = ("base_url", "http_host", "http_port", "hosts", "tls_cert", "smtp_url", "auth", "proxy")  # `ioc doctor` asks
 
 
 @contextmanager
 def offered(data: DataFolder, settings: Settings) -> Iterator[None]:
     """While it lasts, this user's other commands find our database and broker."""
-    data.write("urls.json", {name: getattr(settings, name) for name in _LENT})
+    about = {name: getattr(settings, name) for name in _TOLD}
+    data.write("urls.json", {name: getattr(settings, name) for name in _LENT} | {"about": about})
     note = _notes() / str(os.getpid())
     with suppress(OSError):  # a home that cannot be written costs only this comfort
         note.parent.mkdir(parents=True, exist_ok=True)
@@ -50,6 +52,19 @@ def borrowed(settings: Settings, *, tell: bool = True) -> Settings:
         print(f"ioc: using the `ioc up` that runs on {running[0]}", file=sys.stderr)
     database, broker, ca = (str(urls.get(name, "")) for name in _LENT)
     return replace(settings, database_url=database, broker_url=broker, broker_ca=ca)
+
+
+def told(settings: Settings, data: Path | None) -> tuple[Path | None, Settings]:
+    """The data folder of the `ioc up` that these settings are of, or `data`; and all that it says of itself."""
+    running = [data] if data else [folder for note in _all_notes() if (folder := _folder(note)) is not None]
+    for folder in running:
+        said = DataFolder(folder.expanduser().resolve()).read("urls.json")
+        lent = {name: str(said.get(name, "")) for name in _LENT}
+        if lent["database_url"] and settings.database_url in ("", lent["database_url"]):
+            about = {name: value for name, value in dict(said.get("about", {})).items() if name in _TOLD}
+            known: dict[str, Any] = {**lent, **about}
+            return folder, replace(settings, **known)
+    return data, settings
 
 
 def _notes() -> Path:
