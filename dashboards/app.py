@@ -12,7 +12,7 @@ from dash import Dash
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
-from dashboards import ack, basemap, downloads, map_routes, shell, surface, viewer, wall
+from dashboards import account, ack, basemap, downloads, login, map_routes, shell, surface, viewer, wall
 from dashboards.callbacks import ForbiddenError, page_layout
 from dashboards.context import use
 from dashboards.guard import Guard, policy
@@ -57,6 +57,8 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
             yield
 
     server = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None)
+    server.include_router(login.router)
+    server.include_router(account.router)
     server.include_router(map_routes.router)
     server.include_router(router)
     server.include_router(downloads.router)

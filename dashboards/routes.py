@@ -1,4 +1,4 @@
-"""Everything that is not a page: what the map loads, the push channel, login, language, health."""
+"""Everything that is not a page: what the map loads, the push channel, language, health."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import gzip
 import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 import orjson
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
@@ -35,7 +34,6 @@ _YEAR = 365 * 86400
 IMAGE_KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp",
                ".gif": "image/gif", ".avif": "image/avif"}  # fmt: skip
 REVOKED = 4401  # a socket's end
-_WRONG_PASSWORD_PAUSE = 1.0  # seconds: guessing is slow, the event loop stays free
 
 
 def _json(content: Any, *, packed: bool = False) -> Response:
@@ -181,32 +179,6 @@ async def _asked(socket: WebSocket, screen: Screen, journey: then.Journey) -> No
         return
 
 
-@router.get("/login")
-async def login_page(request: Request) -> Response:
-    return wall.login(request.query_params.get("next", "/"), wrong=False)
-
-
-@router.post("/login")
-async def login(request: Request) -> Response:
-    """The right password gets a session; a wrong one waits a second."""
-    form = parse_qs((await _body(request, 4096)).decode("utf-8", "replace"))
-    to = wall.own_path(form.get("next", ["/"])[0])
-    keys = current().keys
-    if not keys.right(form.get("password", [""])[0]):
-        await asyncio.sleep(_WRONG_PASSWORD_PAUSE)
-        return wall.login(to, wrong=True)
-    answer = RedirectResponse(to, 303)
-    answer.set_cookie(guard.SESSION, keys.session(), httponly=True, samesite="strict", secure=_https(request))
-    return answer
-
-
-@router.post("/logout")
-async def logout() -> Response:
-    answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(guard.SESSION)
-    return answer
-
-
 @router.get("/language/{code}")
 async def choose_language(code: str, request: Request) -> Response:
     answer = RedirectResponse(wall.own_path(request.query_params.get("next", "/")), 303)
@@ -244,16 +216,6 @@ async def mail_part(id_: str, part: str) -> Response:
         return PlainTextResponse("there is no such mail\n", 404)
     row = await current().read(screens.mail, id_)
     return await asyncio.to_thread(mail.answer, row, id_, part)
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """The request's body, cut at `most` bytes."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > most:
-            break
-    return body[:most]
 
 
 def _https(request: Request) -> bool:

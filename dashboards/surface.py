@@ -45,6 +45,8 @@ NEEDS: dict[str, Right] = {
     "/api/": Right.LOOK,
     "/export": Right.EXPORT,
     "/mail/": Right.MAIL,
+    "/account": Right.LOOK,
+    "/account/": Right.LOOK,
     "/metrics": Right.METRICS,
     "/audit/": Right.AUDIT,
     "/": Right.LOOK,

@@ -1,4 +1,4 @@
-"""Pages that need no Dash: the wall, which must run for months with nothing that can stop, and the login."""
+"""Pages that need no Dash: the wall, which must run for months with nothing that can stop, and its pairing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboards import viewer
 from ioc import __version__
 from ioc.access.rights import Right
 from ioc.config.types import say
-from ioc.language import LANGUAGES, marks, units, words
+from ioc.language import marks, units, words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -141,19 +141,10 @@ def pairing(to: str, host: str) -> HTMLResponse:
     return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
 
-def login(to: str, *, wrong: bool) -> HTMLResponse:
-    scripts, styles = assets(desk=True)
-    del scripts  # a login page runs none
-    html = TEMPLATES.get_template("login.html").render(
-        language=viewer.language(), to=own_path(to), wrong=wrong, styles=styles, languages=LANGUAGES,
-        words=words("dashboards", viewer.language()),
-    )  # fmt: skip
-    return HTMLResponse(html, 401 if wrong else 200)
-
-
 def own_path(path: str) -> str:
     """A path on this server, never another one's address."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path else "/"
+    own = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if own and len(path) <= 2000 else "/"
 
 
 def _initials(name: str) -> str:

@@ -35,7 +35,7 @@ def address(seed: str, name: str, centre: str) -> str:
 
 def picture(address: str) -> str:
     """The address as a QR code: SVG to stand in a page, dark on light whatever the page is."""
-    return segno.make(address, error="m").svg_inline(scale=5, border=3, dark="#000", light="#fff")
+    return segno.make(address, error="m").svg_inline(omitsize=True, border=3, dark="#000", light="#fff")
 
 
 def step(seed: str, code: str, now: datetime, last: int) -> int | None:

@@ -14,7 +14,7 @@ from ioc.access import codes, keys, passwords
 from ioc.access.holder import Who
 from ioc.access.rights import Role
 from ioc.access.waits import ACCOUNT
-from ioc.store import audit, kept, people, queries
+from ioc.store import audit, kept, people, queries, sessions
 from ioc.store.database import transaction
 
 if TYPE_CHECKING:
@@ -134,14 +134,19 @@ def code(conn: Connection, secret: str, person: Person, typed: str, now: datetim
     return "code"
 
 
-def set_codes(conn: Connection, who: Who, secret: str, person: Person, seed: str, used: int) -> list[str]:
-    """From now on a code is asked for; returns recovery codes, which are shown this once. used: the interval whose code
-    confirmed the seed. secret: IOC_SECRET.
+def set_codes(
+    conn: Connection, who: Who, secret: str, person: Person, seed: str, used: int, *, keep: str = ""
+) -> list[str]:
+    """From now on a code is asked for, and sessions that were opened without one end, but `keep` (Holder.session).
+
+    Returns recovery codes, which are shown this once. used: the interval whose code confirmed the seed. secret:
+    IOC_SECRET.
     """
     spare = codes.recovery_codes()
     kept_codes = [codes.recovery(one) for one in spare]
     sealed = codes.sealed(kept.secret(conn, secret), person.id, seed)
     conn.execute(_sql("set_codes"), {"id": person.id, "totp": sealed, "step": used, "recovery": kept_codes})
+    sessions.close_all(conn, person.id, keep=keep)
     audit.note(conn, who, "person.codes", person.name, after={"asked": True})
     return spare
 

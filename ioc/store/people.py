@@ -171,7 +171,7 @@ def from_provider(
 ) -> Person:
     """The account of whoever a single sign-on names: made at the first log-in, brought up to date at each.
 
-    Its role is the provider's to say; areas and feeds are too where it says any (bounds). A name that another
+    Its role is the provider's to say; areas and feeds too where it says any (bounds). A name that another
     account has is told apart by a number, an address that cannot be one is left out. Raises AccessError.
     """
     if not issuer or not subject:
@@ -183,8 +183,9 @@ def from_provider(
     who = Who(name, str(role))
     if known is None:
         given = bounds or Bounds()
-        return add(conn, who, New(name=name, role=role, address=address, areas=tuple(given.areas),
-                                  feeds=tuple(given.feeds), issuer=issuer, subject=subject))  # fmt: skip
+        new = New(name=name, role=role, address=address, areas=tuple(given.areas), feeds=tuple(given.feeds),
+                  issuer=issuer, subject=subject)  # fmt: skip
+        return add(conn, who, new)
     limits = {} if bounds is None else {"areas": tuple(sorted(bounds.areas)), "feeds": tuple(sorted(bounds.feeds))}
     return change(conn, who, known, name=name, address=address, role=role, **limits)
 

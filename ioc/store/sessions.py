@@ -25,6 +25,7 @@ from ioc.store import audit, kept, queries
 
 if TYPE_CHECKING:
     from ioc.store.database import Connection
+    from ioc.store.people import Person
 
 log = logging.getLogger(__name__)
 IDLE = timedelta(hours=12)
@@ -88,13 +89,18 @@ def find(conn: Connection, cookie: str, secret: str, now: datetime) -> Holder | 
     elif shown != row.before or now - row.turned_at > GRACE:
         _copied(conn, row)
         return None
-    return _holder(conn, row, now)._replace(renewed=renewed, session=handle)
+    if now - row.seen_at >= _NOTED_EVERY:
+        conn.execute(_sql("seen"), {"handle": row.handle, "now": now})
+    return _holder(row)._replace(renewed=renewed, session=handle)
 
 
 def alive(conn: Connection, session: str, now: datetime) -> Holder | None:
-    """Whom a session that was found before stands for now (Holder.session); None once it is over."""
+    """Whom a session that was found before stands for now (Holder.session); None once it is over.
+
+    A page that merely stays open is no use of it: a desk that was left alone is logged out after a shift.
+    """
     row = _row(conn, session, now)
-    return None if row is None else _holder(conn, row, now)._replace(session=session)
+    return None if row is None else _holder(row)._replace(session=session)
 
 
 def close(conn: Connection, cookie: str) -> None:
@@ -114,15 +120,17 @@ def close_all(conn: Connection, person: int, *, keep: str = "") -> int:
     return len(conn.execute(_sql("close_all"), {"person": person, "keep": held}).fetchall())
 
 
+def end_others(conn: Connection, who: Who, person: Person, *, keep: str = "") -> int:
+    """As `close_all`, because somebody asked for it."""
+    ended = close_all(conn, person.id, keep=keep)
+    audit.note(conn, who, "session.end", person.name, after={"ended": ended})
+    return ended
+
+
 def of_person(conn: Connection, person: int, now: datetime) -> list[Session]:
-    """Where somebody is logged in, the latest first. `handle` here is for comparing with `marked` only."""
+    """Where somebody is logged in, the latest first. `handle` is the SHA-256 of Holder.session, in hex."""
     rows = conn.execute(_sql("of_person"), {"person": person, "now": now, "idle": now - IDLE}).fetchall()
     return [Session(bytes(row[0]).hex(), *row[1:]) for row in rows]
-
-
-def marked(session: str) -> str:
-    """How `of_person` calls the session of this Holder.session."""
-    return keys.kept(session).hex()
 
 
 def _row(conn: Connection, handle: str, now: datetime) -> Any:
@@ -137,9 +145,7 @@ def _row(conn: Connection, handle: str, now: datetime) -> Any:
     return row
 
 
-def _holder(conn: Connection, row: Any, now: datetime) -> Holder:
-    if now - row.seen_at >= _NOTED_EVERY:
-        conn.execute(_sql("seen"), {"handle": row.handle, "now": now})
+def _holder(row: Any) -> Holder:
     bounds = Bounds(frozenset(row.areas), frozenset(row.feeds))
     return Holder(Role(row.role), row.name, person=row.id, bounds=bounds)
 
