@@ -6,9 +6,6 @@ import argparse
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ioc.access.holder import Who
-from ioc.store.roster_commands import login
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -59,9 +56,9 @@ def _with_store(
 
 
 def _add(conn: Connection, args: argparse.Namespace) -> int:
-    from ioc.store import tokens
+    from ioc.store import audit, tokens
 
-    made, secret = tokens.add(conn, args.name, args.scope, who=_who(), days=args.days, feeds=args.feed)
+    made, secret = tokens.add(conn, args.name, args.scope, who=audit.terminal(), days=args.days, feeds=args.feed)
     print(secret)
     _beside(f"Token {made.name}: {', '.join(made.scopes)}, until {made.expires_at:%Y-%m-%d %H:%M} UTC. "
             "It is not shown again; send it as `Authorization: Bearer ioc_...`.")  # fmt: skip
@@ -106,14 +103,10 @@ def _show(found: list[Token], now: datetime) -> None:
 
 
 def _revoke(conn: Connection, args: argparse.Namespace) -> int:
-    from ioc.store import tokens
+    from ioc.store import audit, tokens
 
-    print(f"token {tokens.revoke(conn, args.name, who=_who()).name} is revoked")
+    print(f"token {tokens.revoke(conn, args.name, who=audit.terminal()).name} is revoked")
     return 0
-
-
-def _who() -> Who:
-    return Who(login(), address="terminal")
 
 
 def _beside(text: str) -> None:
