@@ -42,7 +42,7 @@ IOC.live = (() => {
       setTimeout(connect, pause * (0.7 + 0.6 * Math.random()));
       pause = Math.min(pause * 1.6, MOST);
       tell('closed', {code: event.code, long: pause === MOST});
-      if (pause === MOST && !document.getElementById('wall')) fetch('/api/city').then(answer => { if (answer.status === 401) location.reload(); }).catch(() => {});
+      if ((pause === MOST || event.code === 4401) && !document.getElementById('wall')) fetch('/api/city').then(answer => { if (answer.status === 401) location.reload(); }).catch(() => {});
     };
   }
 

@@ -17,6 +17,24 @@
     return Array.prototype.push.call(stores, store);
   };
 })();
+// A callback that is refused says nothing of itself: who is no longer logged in is led to the log-in and back here, and
+// who lacks the right is told.
+(() => {
+  const plain = window.fetch;
+  const told = () => {
+    let box = document.getElementById('denied');
+    if (!box) { box = IOC.make('p', 'denied'); box.id = 'denied'; box.setAttribute('role', 'alert'); document.body.append(box); }
+    IOC.text(box, IOC.word('denied.act')); clearTimeout(box.timer); box.timer = setTimeout(() => box.remove(), 8000);
+  };
+  window.fetch = async (...asked) => {
+    const answer = await plain(...asked);
+    if (String(asked[0] && asked[0].url || asked[0]).includes('_dash-update-component')) {
+      if (answer.status === 401) location.reload();
+      if (answer.status === 403) told();
+    }
+    return answer;
+  };
+})();
 (() => {
   const set = (el, name, value) => { if (el.getAttribute(name) !== value) el.setAttribute(name, value); };
   const named = el => { const about = el.parentElement && el.parentElement.closest('[aria-label]:not(nav):not(main)'); return about && about.getAttribute('aria-label'); };

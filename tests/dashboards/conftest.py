@@ -124,11 +124,11 @@ class Window:
     All share one context, so that scripts are loaded and compiled once; what a person leaves behind is wiped.
     """
 
-    def __init__(self, browser, served: Screens, width=1280, height=800) -> None:
+    def __init__(self, browser, served: Screens, width=1280, height=800, context=None) -> None:
         self.served, self.faults = served, []
-        if not browser.contexts:
+        if context is None and not browser.contexts:
             browser.new_context(locale="en-US", timezone_id="America/New_York")
-        self.context = browser.contexts[0]
+        self.context = context or browser.contexts[0]
         self.page = self.context.new_page()
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.on(

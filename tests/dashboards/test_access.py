@@ -22,8 +22,8 @@ from ioc.errors import StartError, StoreAway
 from ioc.settings import Settings
 from ioc.store import people, tokens
 from tests import services
-from tests.dashboards import accounts
-from tests.dashboards.conftest import Screens
+from tests.dashboards import accounts, seed
+from tests.dashboards.conftest import Screens, Window
 
 DASH = "/_dash-update-component"
 
@@ -356,3 +356,72 @@ def test_prometheus_is_told_what_the_screens_show(screens):
         return next((float(line.split()[1]) for line in lines if line.startswith("ioc_dashboards_points ")), 0.0)
 
     assert services.wait_for(points, "the map has points") > 10
+
+
+class Desk(Window):
+    """A desk in a browser of its own, with somebody's cookie."""
+
+    def __init__(self, browser, served, cookie: str) -> None:
+        self.own = browser.new_context(locale="en-US", timezone_id="America/New_York")
+        super().__init__(browser, served, context=self.own)
+        self.carry(cookie)
+
+    def carry(self, cookie: str) -> None:
+        self.own.clear_cookies()
+        self.own.add_cookies([{"name": "ioc_session", "value": cookie.partition("=")[2], "url": self.served.url},
+                              {"name": "ioc_language", "value": "en", "url": self.served.url}])  # fmt: skip
+
+
+@pytest.fixture
+def desk(browser, locked, store):
+    found = Desk(browser, locked, accounts.session(store, Role.VIEWER))
+    yield found
+    found.own.close()
+
+
+@pytest.mark.chromium
+def test_a_viewer_sees_no_button_that_would_be_refused_and_is_led_back_after_the_session_ended(desk, store):
+    rule = seed.rule(store, "seen", "Seen", 2)
+    series, sensor = store.execute("SELECT id, sensor_id FROM series ORDER BY id LIMIT 1").fetchone()
+    alarm = seed.alarm(store, rule, series=series, sensor=sensor, priority=2, value=2.0, domain="air")
+    page = desk.open(f"/alarms/{alarm}", "document.querySelector('#ack-form')")
+    assert page.locator("#ack-do:visible").count() == 0
+    assert page.locator("nav a[href='/people'], nav a[href='/audit'], nav a[href='/displays']").count() == 0
+    page.locator("#ack-do").evaluate("button => button.click()")  # who makes it visible is refused all the same
+    assert store.execute("SELECT acked_by FROM alarm WHERE id = %s", [alarm]).fetchone() == (None,)
+    desk.carry(accounts.session(store, Role.OPERATOR))
+    page.reload()
+    page.locator("#ack-do:visible").wait_for()
+    name = page.locator("#ack-by").input_value()
+    assert name.startswith("operator ")  # the account's; nobody signs with another's
+    page.locator("#ack-by").evaluate(
+        "input => { input.readOnly = false; input.value = 'somebody else'; input.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    page.locator("#ack-do").click()
+    services.wait_for(
+        lambda: store.execute("SELECT acked_by FROM alarm WHERE id = %s", [alarm]).fetchone() == (name,), "signed"
+    )
+    desk.carry("ioc_session=over")
+    page.wait_for_url("**/login?next=/alarms/*")  # at the next thing it asks for
+    store.execute("UPDATE alarm SET closed_at = now(), condition = 'false' WHERE id = %s", [alarm])
+
+
+@pytest.mark.chromium
+def test_somebody_bound_to_an_area_acts_there_and_nowhere_else(desk, store):
+    rule = seed.rule(store, "bound", "Bound", 2)
+    rows = store.execute(
+        "SELECT se.id, s.id, s.area FROM series se JOIN sensor s ON s.id = se.sensor_id WHERE s.area <> '' ORDER BY s.id"
+    ).fetchall()
+    first, area = rows[0], rows[0][2]
+    other = next(row for row in rows if row[2] != area)
+    near, far = (seed.alarm(store, rule, series=series, sensor=sensor, priority=2, value=2.0, domain="air") for series, sensor, _ in (first, other))  # fmt: skip
+    desk.carry(accounts.session(store, Role.OPERATOR, areas=(area,)))
+    page = desk.open(f"/alarms/{far}", "document.querySelector('#ack-do')")
+    page.locator("#ack-do").click()
+    page.locator("#ack-said", has_text="may act only in").wait_for()
+    page = desk.open(f"/alarms/{near}", "document.querySelector('#ack-do')")
+    page.locator("#ack-do").click()
+    acked = "SELECT acked_by FROM alarm WHERE id = %s"
+    services.wait_for(lambda: store.execute(acked, [near]).fetchone()[0], "it is acknowledged")
+    assert store.execute(acked, [far]).fetchone() == (None,)
+    store.execute("UPDATE alarm SET closed_at = now(), condition = 'false' WHERE id = ANY(%s)", [[near, far]])
