@@ -11,7 +11,7 @@ from ioc.config import folder as folders
 from ioc.config.types import say
 from ioc.errors import IocError
 from ioc.language import known
-from ioc.store import alarms, database, mail_facts
+from ioc.store import alarms, audit, database, mail_facts
 from ioc.store import cap as store
 from ioc.store.alarm_write import clock
 from ioc.store.database import transaction
@@ -34,6 +34,7 @@ def command(args: argparse.Namespace, settings: Settings) -> int:
     if (args.public or args.status == "Actual") and not (args.confirm or "").strip():
         raise CapError('an actual or public message needs a person: --confirm "their name"')
     with database.connect(settings.database_url, name="ioc cap", autocommit=True) as conn:
+        audit.speak(conn, audit.terminal(), always=True)
         if args.list:
             return _listed(conn)
         if args.alarm is None:

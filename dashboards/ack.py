@@ -20,13 +20,15 @@ from fastapi.responses import HTMLResponse
 
 from dashboards.context import current
 from dashboards.limit import Limit
+from dashboards.viewer import CURRENT
 from dashboards.wall import TEMPLATES
+from ioc.access.holder import Who
 from ioc.config.types import parse_duration, say
 from ioc.errors import StoreError
 from ioc.language import known, local_time, quantity, words
 from ioc.signing import LinkError, LinkExpiredError, Links
+from ioc.store import audit, mail_facts
 from ioc.store import links as store
-from ioc.store import mail_facts
 
 if TYPE_CHECKING:
     from ioc.signing import Acknowledge, Unsubscribe
@@ -102,6 +104,7 @@ def _answer(conn: Connection, link: Acknowledge, note: str, act: bool) -> Respon
     language = known(who.language)
     if act:
         by = words("dashboards", "en")["link.by"].format(name=who.name)
+        audit.speak(conn, Who(by, "link", CURRENT.get().address))
         found = store.acknowledge(conn, link.alarms, by, note)
     else:
         found = store.look(conn, link.alarms)
@@ -120,6 +123,8 @@ def _subscription(conn: Connection, link: Unsubscribe, stop: bool | None) -> Res
     if who is None or link.kind not in _KINDS:
         return _said("left", _language(), 410)
     if stop is not None:
+        by = words("dashboards", "en")["link.by"].format(name=who.name)
+        audit.speak(conn, Who(by, "link", CURRENT.get().address))
         store.unsubscribe(conn, who.id, link.kind, stop=stop)
     stopped = link.kind in store.unsubscribed(conn, who.id)
     said = words("dashboards", known(who.language))

@@ -7,18 +7,18 @@ import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 from starlette.background import BackgroundTask
 
 from dashboards.context import current
-from dashboards.viewer import CURRENT
+from dashboards.viewer import CURRENT, who
 from ioc import plugins
 from ioc.errors import StoreError
 from ioc.export.contract import Options
-from ioc.store import export, export_rows, screens
+from ioc.store import database, export, export_rows, screens
 from ioc.store.pieces import ALWAYS
 
 if TYPE_CHECKING:
@@ -37,18 +37,15 @@ class TooMuchError(StoreError):
     """More rows than a download may have."""
 
 
-@router.get("/export")
-async def download(request: Request) -> Response:
-    """?what=readings&series=1,2 | sensor= metric= feed= area= &start= &stop= &format=csv; times ISO 8601."""
-    query = request.query_params
-    form = query.get("format", "csv")
-    if form not in FORMATS:
-        return PlainTextResponse(f"there is no format {form!r}; there are: {', '.join(FORMATS)}\n", 400)
+@router.get("/export", response_class=FileResponse, responses=_FILES)
+async def download(asked: Annotated[Asked, Query()]) -> Response:
+    """Rows of the store as a file: readings, events or alarms with start <= time < stop, ISO 8601."""
+    form = asked.format
     with tempfile.NamedTemporaryFile(prefix="ioc-export-", delete=False) as file:
         path = Path(file.name)
     try:
         async with _AT_ONCE:
-            wanted = await current().read(_wanted, query)
+            wanted = await current().read(_wanted, asked)
             await asyncio.to_thread(_write, wanted, form, path)
     except (StoreError, ValueError) as error:
         _drop(path)
@@ -65,36 +62,42 @@ def _drop(path: Path) -> None:
         path.unlink()
 
 
-def _wanted(conn: Connection, query: Any) -> export.Wanted:
+def _wanted(conn: Connection, asked: Asked) -> export.Wanted:
     """The wish of an address. Raises ValueError, ExportError."""
-    what = query.get("what", "readings")
-    if what not in export.KINDS:
-        raise ValueError(f"there is no {what!r} to export; there are: {', '.join(export.KINDS)}")
-    names = {key: tuple(filter(None, query.getlist(key))) for key in ("feed", "area", "metric", "sensor")}
-    ids = [int(s) for s in query.get("series", "").split(",") if s.isascii() and s.isdigit() and len(s) < 10]
-    if query.get("series"):
+    names = {key: tuple(filter(None, getattr(asked, key))) for key in ("feed", "area", "metric", "sensor")}
+    ids = [int(s) for s in asked.series.split(",") if s and len(s) < 10]
+    if asked.series:
         rows = screens.named_series(conn, ids)
         if not rows:
             raise ValueError("none of these series exists")
         names["sensor"] = tuple({row["sensor_key"] for row in rows})
         names["metric"] = tuple({row["metric"] for row in rows})
     return export.Wanted(
-        what=what, feeds=names["feed"], areas=names["area"], metrics=names["metric"], sensors=names["sensor"],
-        language=CURRENT.get().language, start=_time(query.get("start"), ALWAYS[0]),
-        end=_time(query.get("stop"), ALWAYS[1]),
+        what=asked.what, feeds=names["feed"], areas=names["area"], metrics=names["metric"], sensors=names["sensor"],
+        language=CURRENT.get().language, start=_time(asked.start, ALWAYS[0]), end=_time(asked.stop, ALWAYS[1]),
     )  # fmt: skip
 
 
-def _time(text: str | None, otherwise: datetime) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else otherwise
+def _time(said: str, otherwise: datetime) -> datetime:
+    """In UTC; a time without a zone is the city's. Raises ValueError."""
+    if not said:
+        return otherwise
+    at = datetime.fromisoformat(said)
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=current().zone)).astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{said}: there is no such time in UTC") from None
 
 
 def _write(wanted: export.Wanted, form: str, path: Path) -> None:
     with current().pool.connection() as conn, path.open("wb") as out:
-        _fill(conn, wanted, form, out)
+        rows = _fill(conn, wanted, form, out)
+    with database.transaction(current().pool) as conn:
+        export.noted(conn, who(), wanted, form, rows)
 
 
-def _fill(conn: Connection, wanted: export.Wanted, form: str, out: BinaryIO) -> None:
+def _fill(conn: Connection, wanted: export.Wanted, form: str, out: BinaryIO) -> int:
+    """Returns how many rows it were."""
     prepared = export.prepare(conn, wanted)
     writer = plugins.load("ioc.export", form).Writer(
         out, export_rows.COLUMNS[wanted.what], Options(prepared.zone, mark=form == "csv")
@@ -106,3 +109,4 @@ def _fill(conn: Connection, wanted: export.Wanted, form: str, out: BinaryIO) -> 
             raise TooMuchError(f"more than {_MOST:,} rows: choose a shorter span, or use `ioc export`")
         writer.write(batch.columns)
     writer.close()
+    return rows

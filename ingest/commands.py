@@ -83,9 +83,13 @@ def _replay(args: argparse.Namespace, settings: Settings) -> int:
 def _replay_quarantine(args: argparse.Namespace, settings: Settings) -> int:
     from ingest import quarantine
     from ioc.config import folder
+    from ioc.store import audit, database
 
     settings.require("database_url")
     found = quarantine.replay_quarantine(folder.load(args.folder), settings.database_url, args.feed)
+    with database.connect(settings.database_url, name="ioc feeds replay", autocommit=True) as conn, conn.transaction():
+        after = {**found._asdict(), "reasons": dict(found.reasons)}
+        audit.note(conn, audit.terminal(), "feed.replay", f"feed:{args.feed}", after=after)
     print(f"{found.tried} tried: {found.stored} stored, {found.duplicate} were there already, {found.left} are left")
     for reason, count in found.reasons.most_common():
         print(f"  {count} {reason}")

@@ -15,7 +15,7 @@ _Look: TypeAlias = tuple[tuple[str, int, int], ...]
 def digest(path: Path) -> str:
     """A hash over names and contents of the folder's files; names that start with a dot do not count."""
     total = hashlib.sha256()
-    for file in _files(path):
+    for file in files(path):
         total.update(str(file.relative_to(path)).encode() + b"\0" + file.read_bytes() + b"\0")
     return total.hexdigest()[:16]
 
@@ -49,7 +49,7 @@ class Watch:
 
 def _look(path: Path) -> _Look:
     found = []
-    for file in _files(path):
+    for file in files(path):
         try:
             stat = file.stat()
         except FileNotFoundError:
@@ -58,6 +58,7 @@ def _look(path: Path) -> _Look:
     return tuple(found)
 
 
-def _files(path: Path) -> Iterator[Path]:
+def files(path: Path) -> Iterator[Path]:
+    """All of a folder but what begins with a dot, in order."""
     shown = (p for p in path.rglob("*") if not any(part.startswith(".") for part in p.relative_to(path).parts))
     yield from sorted(p for p in shown if p.is_file())

@@ -79,7 +79,7 @@ class _Done(NamedTuple):
 
 
 def _export(args: argparse.Namespace, settings: Settings) -> int:
-    from ioc.store import database, export
+    from ioc.store import audit, database, export
 
     form = _form(args)
     settings.require("database_url")
@@ -93,6 +93,8 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
 
             with whole(Path(args.out)) as out:
                 done = _write(conn, prepared, out, form, args)
+        with database.transaction(conn):
+            export.noted(conn, audit.terminal(), prepared.wanted, form, done.rows)
     _say(args, done)
     return 0
 

@@ -82,11 +82,12 @@ def _one(found: Any, name: str, about: str, command: Command, *, many: bool = Fa
 
 def _with_store(command: Command) -> Callable[[argparse.Namespace, Settings], int]:
     def handler(args: argparse.Namespace, settings: Settings) -> int:
-        from ioc.store import database
+        from ioc.store import audit, database
 
         settings.require("database_url")
         args.by = getattr(args, "by", None) or login()
         with database.connect(settings.database_url, name="ioc alarms", autocommit=True) as conn:
+            audit.speak(conn, audit.terminal(), always=True)
             return command(conn, args)
 
     return handler

@@ -6,17 +6,19 @@ Numbering and hashing are the database's (sql/tables/091_audit.sql), so no write
 from __future__ import annotations
 
 import hashlib
+import os
+import pwd
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from ioc.access.holder import Who
 from ioc.store import queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ioc.access.holder import Who
     from ioc.store.database import Connection
 
 _DEED = re.compile(r"[a-z]+(_[a-z]+)*(\.[a-z]+(_[a-z]+)*)?")
@@ -55,6 +57,15 @@ def speak(conn: Connection, who: Who, *, always: bool = False) -> None:
     """What the tables themselves note is `who`'s from here on, in this transaction, or on this connection always."""
     values = {"who": _fit(who.name), "role": _fit(str(who.role)), "address": _fit(who.address), "local": not always}
     conn.execute(queries.load("audit")["speak"], values)
+
+
+def terminal() -> Who:
+    """Who sits at this terminal: of the process, since an environment says whatever one likes."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return Who(name, "", "terminal")
 
 
 def _entry(deed: Deed) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def register(commands: Any) -> None:
 
 
 def _backup(args: argparse.Namespace, settings: Settings) -> int:
-    from ioc.store import backup, database
+    from ioc.store import audit, backup, database
     from ioc.up.held import to_save
 
     with (
@@ -36,13 +36,16 @@ def _backup(args: argparse.Namespace, settings: Settings) -> int:
         _shown("saving") as progress,
     ):
         made = backup.save(conn, args.file, progress)
+        with database.transaction(conn):
+            after = {"file": str(args.file), "rows": made.rows}
+            audit.note(conn, audit.terminal(), "backup.take", "store", after=after)
     size = args.file.stat().st_size
     print(f"{args.file}: {made.rows:,} rows of {len(made.tables)} tables, {size / 1e6:,.1f} MB, as of {made.made_at}")
     return 0
 
 
 def _restore(args: argparse.Namespace, settings: Settings) -> int:
-    from ioc.store import archive, database, restore
+    from ioc.store import archive, audit, database, restore
     from ioc.up.held import to_fill
 
     with archive.reading(args.file):  # a wrong file is told before a server is started
@@ -54,6 +57,9 @@ def _restore(args: argparse.Namespace, settings: Settings) -> int:
         _shown("restoring") as progress,
     ):
         made = restore.load(conn, args.file, verify, progress)
+        with database.transaction(conn):
+            after = {"file": str(args.file), "rows": made.rows, "as_of": made.made_at}
+            audit.note(conn, audit.terminal(), "backup.restore", "store", after=after)
     print(f"restored {made.rows:,} rows of {len(made.tables)} tables, as of {made.made_at}, version {made.version}")
     return 0
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ioc.store import alarm_commands, audit_commands, bench_commands, roster_commands, token_commands
+from ioc.store import (
+    alarm_commands,
+    audit_commands,
+    bench_commands,
+    publisher_commands,
+    roster_commands,
+    token_commands,
+)
 
 _LARGEST = 5  # feeds named with what they take
 TO_DO = 3  # exit code of `ioc migrate --check` where something would be run; 1 is a failure
@@ -40,19 +47,23 @@ def register(commands: Any) -> None:
     alarm_commands.register(commands)
     roster_commands.register(commands)
     token_commands.register(commands)
-    publisher_commands.register(commands)
     audit_commands.register(commands)
+    publisher_commands.register(commands)
 
 
 def _migrate(args: argparse.Namespace, settings: Settings) -> int:
-    from ioc.store import database, migrate
+    from ioc.store import audit, database, migrate
 
     settings.require("database_url")
     url, whole = settings.database_url, database.WHOLE
     with database.connect(url, name="ioc migrate", autocommit=True, purpose=whole) as conn:
         if args.check:
             return _foretell(conn)
+        before = migrate.done(conn)
         ran = migrate.migrate(conn, lambda said: print(said, flush=True))
+        if before and ran:
+            with database.transaction(conn):
+                audit.note(conn, audit.terminal(), "store.migrate", "store", after={"ran": ran})
     print("\n".join(f"ran {name}" for name in ran) or "nothing to do: the database is up to date")
     return 0
 

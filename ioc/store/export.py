@@ -7,13 +7,13 @@ events and alarms, are placed by where they were, by the same map.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ioc.errors import StoreError
-from ioc.store import queries
+from ioc.store import audit, queries
 from ioc.store.database import translated
 from ioc.store.pieces import ALWAYS, Piece, Series, Span, grouped, pieces
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
+    from ioc.access.holder import Who
     from ioc.store.database import Connection
 
 KINDS = ("readings", "rollups", "positions", "events", "alarms")
@@ -67,6 +68,14 @@ class Prepared(NamedTuple):
 def zone(conn: Connection) -> ZoneInfo:
     """The city's. Raises ExportError where the database has no city."""
     return ZoneInfo(_city(conn)[0])
+
+
+def noted(conn: Connection, who: Who, wanted: Wanted, form: str, rows: int) -> None:
+    """Say in the audit what was taken away."""
+    asked = {f.name: getattr(wanted, f.name) for f in fields(wanted)}
+    plain = {"what", "language", *(() if wanted.what == "rollups" else ("step",)), *(() if wanted.areas else ("kind",))}
+    asked = {key: value for key, value in asked.items() if value and value not in ALWAYS and key not in plain}
+    audit.note(conn, who, "export.take", wanted.what, after={**asked, "format": form, "rows": rows})
 
 
 def _city(conn: Connection) -> tuple[str, str | None]:

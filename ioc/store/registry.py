@@ -8,7 +8,7 @@ import orjson
 
 from ioc import heartbeat
 from ioc.store import areas as memberships
-from ioc.store import duty, queries
+from ioc.store import duty, folder_audit, queries
 from ioc.store.database import transaction
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def sync(conn: Connection, folder: CityFolder) -> bool:
         if digest == folder.digest and areas_on == today:
             return False
         changed = _write(conn, folder, today)
+        if digest != folder.digest:
+            folder_audit.note_change(conn, folder, digest)
         if changed:
             conn.execute(sql["tell"])
     return changed > 0

@@ -41,11 +41,12 @@ def _command(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _stand_in(args: argparse.Namespace, settings: Settings, at: datetime) -> int:
-    from ioc.store import database, duty
+    from ioc.store import audit, database, duty
 
     settings.require("database_url")
     roster, person = args.replace
     with database.connect(settings.database_url, name="ioc roster", autocommit=True) as conn:
+        audit.speak(conn, audit.terminal(), always=True)
         number = duty.stand_in(conn, roster, person, at, at + args.length, by=args.by or login(), reason=args.reason,
                                instead_of=args.instead_of)  # fmt: skip
     print(f"replacement {number}: {person} on {roster} from {at:%Y-%m-%d %H:%M} UTC for {args.length}")

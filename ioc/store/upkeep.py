@@ -12,8 +12,9 @@ import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ioc.errors import IocError
-from ioc.store import chunks, gauges, growth, migrate, quality, queries, registry, rollups, steady
+from ioc.access import chain
+from ioc.errors import IocError, StoreError
+from ioc.store import audit_read, chunks, gauges, growth, migrate, quality, queries, registry, rollups, steady
 from ioc.store.database import UPKEEP, Connection, connect, transaction, translated
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("ioc.upkeep")
 
 _LOCK = 0x10C_0004
+_AUDITED = 1_000_000  # rows followed at once, some ten seconds
 _OPEN_HOUR = timedelta(minutes=5)  # the hour that is still running is worked out this often
 _WEEKS = (("reading", "time"), ("position", "time"), ("rollup_1m", "bucket"))
 _PRUNED_DAILY = (
@@ -194,6 +196,21 @@ def _quality(conn: Connection, task: Task) -> str:
     return f"{quality.run(conn, task.now)} changed"
 
 
+def _audit(conn: Connection, task: Task) -> str:
+    """Follow the audit on from where the last look ended, and say its newest hash where a log keeps it."""
+    known = growth.recall(conn, "audit")
+    with transaction(conn):
+        found = audit_read.verify(conn, since=chain.Mark(*known) if known else chain.Mark(), most=_AUDITED)
+    if found.broken is not None:
+        raise StoreError(
+            f"the audit is not whole: row {found.broken.first} is {found.broken.fault}; see `ioc audit verify`"
+        )
+    at_end = found.mark == found.head  # then it is followed from its beginning again
+    growth.remember(conn, "audit", None if at_end else found.mark, task.now)
+    log.info("audit: %d rows, newest hash %s (keep it elsewhere: `ioc audit verify --head HASH`)", *found.head)
+    return f"whole up to row {found.mark.id} of {found.head.id}"
+
+
 JOBS: dict[str, tuple[timedelta, Job]] = {
     "changes": (timedelta(minutes=1), _changes),
     "weeks": (timedelta(hours=1), _weeks),
@@ -209,6 +226,7 @@ JOBS: dict[str, tuple[timedelta, Job]] = {
     "chunks": (timedelta(hours=6), _chunks),
     "sizes": (timedelta(hours=1), _sizes),
     "prune": (timedelta(hours=6), _prune),
+    "audit": (timedelta(days=1), _audit),
 }
 _OF_HISTORY = {"retention", "compression", "sizes"}  # done at once when [history] of city.toml changed
 

@@ -317,7 +317,7 @@ def test_both_commands_work_on_data_folders_that_do_not_run(tmp_path, database_u
     second = tmp_path / "g.ioc"
     assert cli.main(["backup", str(second), "--data", str(home)]) == 0
     with archive.reading(file) as one, archive.reading(second) as two:
-        rows = [{t.name: t.rows for t in a.manifest.tables} for a in (one, two)]
+        rows = [{t.name: t.rows for t in a.manifest.tables if t.name != "audit"} for a in (one, two)]
     assert rows[0] == rows[1]
     assert cli.main(["restore", str(file), "--data", str(home)]) == 1
     assert "not empty" in capsys.readouterr().err

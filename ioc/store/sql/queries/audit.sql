@@ -51,6 +51,20 @@ SELECT id, encode(hash, 'hex') FROM audit_head;
 -- One moment for everything that follows in this transaction.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 
+-- config_files --
+-- The city folder as it was when it was last read.
+SELECT path, sha256, content FROM config_file;
+
+-- config_put --
+-- As it is now.
+INSERT INTO config_file AS f (path, sha256, content)
+SELECT g.path, g.sha256, g.content FROM jsonb_to_recordset(%(rows)s::jsonb) AS g (path text, sha256 text, content text)
+ON CONFLICT (path) DO UPDATE SET sha256 = EXCLUDED.sha256, content = EXCLUDED.content;
+
+-- config_gone --
+-- What it no longer has.
+DELETE FROM config_file WHERE path <> ALL (%(paths)s);
+
 -- deeds --
 -- Each kind of deed once, from one to the next by the index.
 WITH RECURSIVE kinds (deed) AS (

@@ -202,7 +202,7 @@ DECLARE
     feed text := (SELECT key FROM feed WHERE id = NEW.feed_id);
 BEGIN
     IF current_setting('ioc.restoring', true) IS DISTINCT FROM 'on' THEN
-        PERFORM audit_one(NEW.by, 'feed.' || NEW.kind, 'feed:' || feed, NULL, jsonb_build_object('number', NEW.id));
+        PERFORM audit_one(NEW."by", 'feed.' || NEW.kind, 'feed:' || feed, NULL, jsonb_build_object('number', NEW.id));
     END IF;
     RETURN NULL;
 END $$;
@@ -221,8 +221,8 @@ CREATE TRIGGER proposal_audit AFTER UPDATE ON proposal FOR EACH ROW
 -- Warnings that a person issued, with the exact text's fingerprint.
 CREATE FUNCTION audit_cap() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.by <> '' AND current_setting('ioc.restoring', true) IS DISTINCT FROM 'on' THEN
-        PERFORM audit_one(NEW.by, 'warning.issue', 'alarm:' || NEW.alarm_id, NULL, jsonb_build_object('identifier', NEW.identifier,
+    IF NEW."by" <> '' AND current_setting('ioc.restoring', true) IS DISTINCT FROM 'on' THEN
+        PERFORM audit_one(NEW."by", 'warning.issue', 'alarm:' || NEW.alarm_id, NULL, jsonb_build_object('identifier', NEW.identifier,
             'type', NEW.msg_type, 'status', NEW.status, 'scope', NEW.scope, 'sha256', encode(sha256(convert_to(NEW.xml, 'UTF8')), 'hex')));
     END IF;
     RETURN NULL;
