@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from dashboards.hub import Hub
     from dashboards.live import Live
     from dashboards.names import Names
-    from dashboards.session import Keys
     from ioc.config.folder import CityFolder
     from ioc.health import Health
     from ioc.settings import Settings
@@ -35,7 +34,6 @@ class Context:
     settings: Settings
     hub: Hub
     live: Live
-    keys: Keys
     doors: Doors
     names: Names
     pool: ConnectionPool[Connection]

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from dashboards import app
+from dashboards import app, tls
 from dashboards.context import Context
 from dashboards.doors import Doors
 from dashboards.hub import Hub
 from dashboards.live import Live
 from dashboards.names import Names
-from dashboards.session import Keys
 from ioc.access.door import is_loopback, refuse_open_door
 from ioc.config import folder as city_folder
 from ioc.errors import ConfigError, StartError, StoreError
@@ -41,14 +40,14 @@ def run(folder: Path, settings: Settings, stop: threading.Event, health: Health)
     settings.require("database_url")
     refuse_open_door(settings, accounts=_somebody(settings))
     city = city_folder.load(folder)
+    certificate = tls.options(settings, stop)
     listener = _listen(settings.http_host, settings.http_port)
     hub, loops = Hub(), _Loops()
     live = Live(settings.database_url, city, hub, loops.call, health)
-    keys = Keys(settings.secret, settings.password)
     pool = database.pool(settings.database_url, name="ioc dashboards", size=4)
     past = Past(pool, settings.database_read_url)
     names, doors = Names.of(settings), Doors(pool, settings.secret)
-    context = Context(settings=settings, hub=hub, live=live, keys=keys, pool=pool, health=health, past=past,
+    context = Context(settings=settings, hub=hub, live=live, pool=pool, health=health, past=past,
                       doors=doors, names=names)  # fmt: skip
 
     @asynccontextmanager
@@ -64,9 +63,7 @@ def run(folder: Path, settings: Settings, stop: threading.Event, health: Health)
             for job in jobs:
                 job.cancel()
 
-    server = _Server(_config(names.fronted(app.make(context, lifespan))))
-    if keys.locked:
-        log.info("walls open with /wall?key=%s", keys.display if keys.lasting else "(set IOC_SECRET for a lasting key)")
+    server = _Server(_config(names.fronted(app.make(context, lifespan)), certificate))
     try:
         server.run(sockets=[listener])
     finally:
@@ -98,10 +95,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _config(server: Any) -> uvicorn.Config:
+def _config(server: Any, certificate: dict[str, Any]) -> uvicorn.Config:
     return uvicorn.Config(server, ws_per_message_deflate=False, access_log=False, timeout_graceful_shutdown=_GRACE,
                           proxy_headers=False, log_config=None, ws_max_size=4096,
-                          server_header=False)  # fmt: skip
+                          server_header=False, **certificate)  # fmt: skip
 
 
 class _Loops:

@@ -11,7 +11,6 @@ from dashboards import parts
 from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.parts import number, text, word
-from dashboards.viewer import CURRENT
 from ioc import __version__
 from ioc.store import growth, process, screens
 
@@ -100,9 +99,8 @@ def _detail(detail: dict[str, Any]) -> str:
 
 
 def _walls() -> Component:
-    """Addresses to open on the displays; with a password set they carry the displays' own key."""
-    keys, folder = current().keys, current().folder
-    key = f"key={keys.display}" if keys.locked and CURRENT.get().role == "operator" else ""
+    """Addresses to open on the displays; each screen is paired once."""
+    folder = current().folder
     walls = [("/wall", word("status.turning"))]
     for name, scene in folder.scenes.items():
         walls.append((f"/wall/{name}", text(scene.title)))
@@ -110,11 +108,4 @@ def _walls() -> Component:
         if screens > 1:
             some = range(1, screens + 1)
             walls += [(f"/wall/{name}?screen={n}", f"{text(scene.title)} {n}/{screens}") for n in some]
-    note = [html.P(word("status.lasting"), className="lead")] if keys.locked and not keys.lasting else []
-    return html.Div(
-        [*note, parts.facts([(said, html.A(_with(path, key), href=_with(path, key))) for path, said in walls])]
-    )
-
-
-def _with(path: str, query: str) -> str:
-    return f"{path}{'&' if '?' in path else '?'}{query}" if query else path
+    return parts.facts([(said, html.A(path, href=path)) for path, said in walls])
