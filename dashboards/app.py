@@ -15,7 +15,7 @@ from fastapi.responses import PlainTextResponse
 from dashboards import account, ack, basemap, downloads, login, map_routes, shell, surface, viewer, wall
 from dashboards.callbacks import ForbiddenError, page_layout
 from dashboards.context import use
-from dashboards.guard import Guard, policy
+from dashboards.guard import INSIDE, Guard, policy
 from dashboards.packed import Packed
 from dashboards.routes import router
 from ioc import plugins
@@ -102,7 +102,7 @@ async def _warm(server: FastAPI) -> None:
     """
     scope = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b"", "root_path": "",
              "headers": [(b"host", b"localhost")], "scheme": "http", "server": ("localhost", 80),
-             "client": ("127.0.0.1", 0), "http_version": "1.1", "asgi": {"version": "3.0"}}  # fmt: skip
+             "client": ("127.0.0.1", 0), "http_version": "1.1", "asgi": {"version": "3.0"}, INSIDE: True}  # fmt: skip
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 LANGUAGE = "ioc_language"
+INSIDE = "ioc.inside"  # in the scope of a request that the server makes to itself; no network can put it there
 LARGEST = 2_000_000  # bytes of a body; the biggest of ours is a feed's file with its samples
 _LARGE = f"a body of more than {LARGEST} bytes is not taken\n"
 AGAIN = 5.0  # seconds after which an open websocket must still have its right
@@ -81,7 +82,7 @@ class Guard:
         self._language, self._csp, self._auth = language, csp, auth
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in {"http", "websocket"}:
+        if scope["type"] not in {"http", "websocket"} or INSIDE in scope:
             await self._app(scope, receive, send)
             return
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
@@ -288,4 +289,4 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, why: 
     await send({"type": "http.response.body", "body": body})
 
 
-__all__ = ["DISPLAY", "LANGUAGE", "SESSION", "Guard", "policy"]
+__all__ = ["DISPLAY", "INSIDE", "LANGUAGE", "SESSION", "Guard", "policy"]
