@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fastapi import Request, Response
 
 log = logging.getLogger(__name__)
-_SAID = {Away: ("away", 503), StoreError: ("store", 503), grants.NoRole: ("no_role", 403)}  # else: of the account
+_SAID = {Away: ("away", 503), StoreError: ("store", 503)}  # else it is the account
 _UNNOTED = {"store", "often"}  # nothing to write to; a flood, of which the log tells
 
 
@@ -61,6 +61,8 @@ async def _reason(error: Exception) -> tuple[str, int, dict[str, str]]:
         return await _clocks(error.ahead)
     if isinstance(error, oidc.Refused):
         return "invalid", 403, {"why": error.why}
+    if isinstance(error, grants.NoRole):
+        return "no_role", 403, {"who": error.subject}
     what, status = next((said for kind, said in _SAID.items() if isinstance(error, kind)), ("disabled", 403))
     return what, status, {}
 

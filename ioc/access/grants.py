@@ -28,7 +28,11 @@ _EXAMPLE = "groups:ioc-admins=administrator, groups:duty=operator, *=viewer"
 
 
 class NoRole(AccessError):  # noqa: N818  a state of the world
-    """The provider knows this person, and no line of IOC_OIDC_ROLES fits them."""
+    """The provider knows this person, and no line of IOC_OIDC_ROLES fits them. subject: what it calls them."""
+
+    def __init__(self, subject: str = "") -> None:
+        self.subject = subject
+        super().__init__("no line of IOC_OIDC_ROLES fits this person")
 
 
 class Line(NamedTuple):
@@ -85,7 +89,7 @@ def grant(lines: tuple[Line, ...], claims: Mapping[str, Any]) -> Line:
     for line in lines:
         if not line.claim or line.value in _said(claims, line.claim):
             return line
-    raise NoRole
+    raise NoRole(str(claims.get("sub", ""))[:255])
 
 
 def claims(lines: tuple[Line, ...]) -> set[str]:
