@@ -12,7 +12,7 @@ from dash import Dash
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
-from dashboards import account, ack, basemap, downloads, login, map_routes, shell, surface, viewer, wall
+from dashboards import account, ack, basemap, downloads, login, map_routes, oidc, oidc_rig, shell, surface, viewer, wall
 from dashboards.callbacks import ForbiddenError, page_layout
 from dashboards.context import use
 from dashboards.guard import INSIDE, Guard, policy
@@ -48,6 +48,7 @@ class App(Dash):
 def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
     """The whole ASGI application. lifespan: an async context manager around its life."""
     use(context)
+    oidc_rig.provider()  # a wrong setting is told now, not to the first who logs in
     context.hub.say("hello", orjson.dumps({"type": "hello", "build": wall.build(context.folder)}).decode())
 
     @asynccontextmanager
@@ -59,6 +60,7 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
     server = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None)
     server.include_router(login.router)
     server.include_router(account.router)
+    server.include_router(oidc.router)
     server.include_router(map_routes.router)
     server.include_router(router)
     server.include_router(downloads.router)
