@@ -11,20 +11,21 @@ if TYPE_CHECKING:
     from ioc.settings import Settings
 
 
-def refuse_open_door(settings: Settings, *, accounts: bool = True) -> None:
+def refuse_open_door(settings: Settings, *, accounts: bool = True, said: str = "", remedy: str = "") -> None:
     """Only with accounts, and only over TLS. Raises StartError, which says what to do.
 
-    accounts: whether somebody can log in at all: by an account, a provider, or a proxy that asks.
+    accounts: whether somebody can log in at all: by an account, a provider, or a proxy that asks. said: how the address
+    was asked for, and remedy: what else gives TLS, where that is not a setting.
     """
     if is_loopback(settings.http_host):
         return
-    where = f"IOC_HTTP_HOST={settings.http_host} shows the city to the network"
+    where = f"{said or f'IOC_HTTP_HOST={settings.http_host}'} shows the city to the network"
     if settings.auth == "open":
         raise StartError(f"{where}, and IOC_AUTH=open lets everybody in: leave IOC_AUTH away, or listen on 127.0.0.1")
     if not settings.tls_cert and not settings.proxy:
         raise StartError(
-            f"{where} without encryption, passwords too: give IOC_TLS_CERT and IOC_TLS_KEY (IOC_TLS_CERT=local for a "
-            "trial), or IOC_PROXY where a TLS proxy stands in front, or listen on 127.0.0.1"
+            f"{where} without encryption, passwords too: {remedy}give IOC_TLS_CERT and IOC_TLS_KEY "
+            "(IOC_TLS_CERT=local for a trial), or IOC_PROXY where a TLS proxy stands in front, or listen on 127.0.0.1"
         )
     if not accounts:
         raise StartError(

@@ -7,8 +7,10 @@ import shutil
 import socket
 import tomllib
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ioc.access.door import refuse_open_door
 from ioc.embedded.broker import free_port
 from ioc.errors import IocError, StartError
 from ioc.watch import digest
@@ -16,6 +18,7 @@ from ioc.watch import digest
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ioc.settings import Settings
     from ioc.up.folder import DataFolder
 
 
@@ -58,6 +61,12 @@ def own_copy(source: Path, data: DataFolder) -> Path:
     fresh.rename(folder)
     data.write("sample.json", {"digest": wanted})
     return folder
+
+
+def check_door(host: str, settings: Settings, *, tls: bool) -> None:
+    """Other machines get in only by an account and over TLS. Raises StartError."""
+    asked = replace(settings, http_host=host, tls_cert="local" if tls else settings.tls_cert)
+    refuse_open_door(asked, said=f"--host {host}", remedy="add --tls (certificates made here, for a trial), or ")
 
 
 def check_port(host: str, port: int, option: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ioc.errors import StartError
 from ioc.settings import child_environment
-from ioc.up import before
+from ioc.up import before, entry
 from ioc.up.admission import Admission
 from ioc.up.borrow import offered
 from ioc.up.folder import DataFolder, default
@@ -32,6 +32,7 @@ def run(args: argparse.Namespace, settings: Settings, sample: Path) -> int:
     """Returns the exit code once everything has ended. Raises StartError. sample: the city where none is named."""
     source = args.folder or sample
     city = before.city_toml(source)
+    before.check_door(args.host, settings, tls=args.tls)
     data = DataFolder((args.data or default(str(city.get("key", "city")))).expanduser().resolve())
     data.open_()
     try:
@@ -95,6 +96,7 @@ class _Run:
             if self._plan.postgres:
                 self._plan.postgres.make_database()
             _child_command(self._plan.migrate(), self._plan.settings.environment())
+            entry.first_account(self._plan.settings, self._plan.first_password)
         self._admit()
         self._waiting = [self._keeper.start(spec) for spec in self._plan.services()]
         self._publishers = [*self._plan.publishers(), *([self._plan.bridge()] if self._bridged else [])]
@@ -115,7 +117,7 @@ class _Run:
             if child.was_ready or child.spec.ready():
                 self._screen.done(child.spec.name, child.spec.where, seconds)
                 if child.spec.name == "dashboards":
-                    self._screen.address(self._plan.settings.base_url, self._plan.shown_password)
+                    self._screen.address(self._plan.settings.base_url, entry.link(self._plan.settings))
             elif seconds > _SLOW:
                 self._screen.slow(child.spec.name, child.spec.log)
             else:

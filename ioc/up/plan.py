@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import signal
 import sys
@@ -64,11 +63,11 @@ class Plan:
             tls_cert=self._web_certificate(settings),
             base_url=settings.base_url or f"{self._web_scheme(settings)}://{reachable(wishes.host)}:{wishes.port}",
             secret=settings.secret or self._remember("secret", lambda: secrets.token_urlsafe(32)),
-            password=settings.password or self._password(settings),
+            password="",
             http_host=wishes.host,
             http_port=wishes.port,
         )
-        self.shown_password = "" if loopback(wishes.host) or settings.password else self.settings.password
+        self.first_password = settings.password  # of the first account; no part needs it
         data.write("machine.json", self._memory)
         (data.path / "machine.json").chmod(0o600)  # the database's password and the signing secret
 
@@ -208,22 +207,8 @@ class Plan:
         self._memory[f"{name}_port"] = known
         return int(self._memory[f"{name}_port"])
 
-    def _password(self, settings: Settings) -> str:
-        """Whoever opens the screens to the network without a password gets one made."""
-        if loopback(self._wishes.host) or settings.auth:
-            return ""
-        return self._remember("password", lambda: secrets.token_urlsafe(9))
-
     def _remember(self, name: str, make: Callable[[], str]) -> str:
         return str(self._memory.setdefault(name, make()))
-
-
-def loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def reachable(host: str) -> str:

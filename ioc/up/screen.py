@@ -42,12 +42,15 @@ class Screen:
     def slow(self, what: str, log: Path) -> None:
         self.console.print(f"  [yellow]…[/yellow] {what:<11} is not ready yet, see {escape(str(log))}")
 
-    def address(self, base: str, password: str = "") -> None:
-        self.console.print(
-            f"\n  Open [bold cyan]{base}/[/bold cyan]   the wall is at [bold cyan]{base}/wall[/bold cyan]"
-        )
-        if password:
-            self.console.print(f"  Others in the network are asked for the password: [bold]{escape(password)}[/bold]")
+    def address(self, base: str, link: str = "") -> None:
+        """Where the screens are. link: lets somebody in once; without one nobody is asked to log in."""
+        self.console.print(f"\n  Open [bold cyan]{escape(link or base + '/')}[/bold cyan]")
+        if link:
+            self.console.print(
+                "  [dim]It lets you in once, within a day. Later log in with the password you choose there, or make "
+                "another link:\n  `ioc users link NAME`.[/dim]"
+            )
+        self.console.print(f"  The wall is at [bold cyan]{escape(base)}/wall[/bold cyan]")
         self.console.print(
             "  [dim]Ctrl-C stops everything and keeps the data. `ioc status` in another terminal.[/dim]\n"
         )
