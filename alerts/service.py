@@ -157,7 +157,7 @@ class Service:
         }
         if self._settings.smtp_url:
             mail = self.folder.city.mail
-            server = smtp.server(self._settings.smtp_url)
+            server = smtp.server(self._settings.smtp_url, self._settings.smtp_ca)
             sender = Sender(server, mail.sender, self._mark, verp=mail.bounce_tag)
             found["send"] = jobs.Turn(url, "send", jobs.sending(sender))
         else:

@@ -34,7 +34,10 @@ _AUTH = {530, 534, 535, 538}
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where mail leaves. digest: changes when anything of it changes, and gives no password away."""
+    """Where mail leaves. digest: changes when anything of it changes, and gives no password away.
+
+    ca: file of the authority that signed its certificate; one of the system's where it is empty.
+    """
 
     scheme: str
     host: str
@@ -42,21 +45,31 @@ class Server:
     user: str
     password: str
     digest: str
+    ca: str = ""
 
     def __repr__(self) -> str:
         return f"{self.scheme}://{self.host}:{self.port}"
 
 
-def server(url: str) -> Server:
+def server(url: str, ca: str = "") -> Server:
     """`smtp://`, `smtps://` or `smtp+starttls://user:password@host:port`. Raises ConfigError."""
+    _trusted(ca)
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError) as error:
         raise ConfigError([Fault("IOC_SMTP_URL", "", f"not a mail server's address ({error})")]) from error
-    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{url}{ca}".encode()).hexdigest()[:16]
     return Server(parts.scheme, parts.hostname or "localhost", port, unquote(parts.username or ""),
-                  unquote(parts.password or ""), digest)  # fmt: skip
+                  unquote(parts.password or ""), digest, ca)  # fmt: skip
+
+
+def _trusted(ca: str) -> None:
+    """Raises ConfigError where the file cannot be used, before a mail waits for it."""
+    try:
+        _tls(ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError([Fault("IOC_SMTP_CA", "", f"{ca} holds no certificate of an authority ({error})")]) from error
 
 
 class Mail:
@@ -159,12 +172,12 @@ def _expect(answer: tuple[int, bytes], error: type[smtplib.SMTPResponseException
 
 def _connect(to: Server) -> smtplib.SMTP:
     if to.scheme == "smtps":
-        smtp: smtplib.SMTP = smtplib.SMTP_SSL(to.host, to.port, _HELLO, timeout=CONNECT_S, context=_tls())
+        smtp: smtplib.SMTP = smtplib.SMTP_SSL(to.host, to.port, _HELLO, timeout=CONNECT_S, context=_tls(to.ca))
     else:
         smtp = smtplib.SMTP(to.host, to.port, _HELLO, timeout=CONNECT_S)
     try:
         if to.scheme == "smtp+starttls":
-            smtp.starttls(context=_tls())
+            smtp.starttls(context=_tls(to.ca))
         if to.user:
             smtp.login(to.user, to.password)
         if smtp.sock is not None:
@@ -175,8 +188,11 @@ def _connect(to: Server) -> smtplib.SMTP:
     return smtp
 
 
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+def _tls(ca: str) -> ssl.SSLContext:
+    """Checks the certificate and that it is made out for this host."""
+    context = ssl.create_default_context(cafile=ca or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _meaning(error: Exception, *, in_data: bool) -> Result:

@@ -76,7 +76,7 @@ def authority(folder: Path, now: datetime) -> Path:
 def _alone(folder: Path) -> Iterator[None]:
     """One process at a time: two that start at once must not make halves of two authorities."""
     if not folder.exists():
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
