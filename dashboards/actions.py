@@ -50,12 +50,15 @@ def panel(row: Row, known: dict[str, str], longest_h: float) -> Component:
     idle = not CURRENT.get().can(Right.ACT)
     return html.Div(
         [
-            html.Div(_unseen() if idle else forms(row, known, longest_h), id="ack-form"),
+            html.Div(
+                [*_who(), html.Div(_unseen() if idle else forms(row, known, longest_h), id="ack-choices")],
+                id="ack-form", hidden=idle,
+            ),
             html.Div(told(row), id="ack-said", role="status"),
             dcc.Interval(id="alarm-beat", interval=BEAT_MS, disabled=CURRENT.get().at is not None),
             dcc.Store(id="alarm-seen", data=seen(row)),
         ]
-    )
+    )  # fmt: skip
 
 
 def seen(row: Row) -> dict[str, Any]:
@@ -70,10 +73,10 @@ def resettable(row: Row) -> bool:
     return bool(row["latched"] and row["acked_at"] and row["condition"] == "false" and not row["closed_at"])
 
 
-def forms(row: Row, known: dict[str, str], longest_h: float, by: str = "", note: str = "") -> list[Component]:
-    """by, note: what is typed already."""
+def forms(row: Row, known: dict[str, str], longest_h: float) -> list[Component]:
+    """What may be done to it as it is. Name and note stand above: what is typed stays when this is drawn anew."""
     if row["closed_at"]:
-        return _comment_only(by, note)
+        return _comment_only()
     shown = {"ack-do": not row["acked_at"], "comment-do": True, "reset-do": resettable(row)}
     looks = {"ack-do": "primary", "comment-do": "primary off", "reset-do": "primary go"}
     labels = {"ack-do": "ack.do", "comment-do": "comment.do", "reset-do": "reset.do"}
@@ -81,7 +84,6 @@ def forms(row: Row, known: dict[str, str], longest_h: float, by: str = "", note:
         html.Button(word(labels[id_]), id=id_, className=looks[id_], hidden=not may) for id_, may in shown.items()
     ]
     return [
-        *_who(by, note),
         html.Div(buttons, className="tools"),
         html.Div(
             [
@@ -101,18 +103,18 @@ def _persons(known: dict[str, str]) -> Any:
     return [{"label": name, "value": key} for key, name in known.items()]
 
 
-def _who(by: str, note: str) -> list[Component]:
-    return [html.Label(word("ack.by"), htmlFor="ack-by"), parts.signature("ack-by", by),
+def _who() -> list[Component]:
+    return [html.Label(word("ack.by"), htmlFor="ack-by"), parts.signature("ack-by"),
             html.Label(word("ack.note"), htmlFor="ack-note"),
-            dcc.Input(id="ack-note", value=note, maxLength=500)]  # fmt: skip
+            dcc.Input(id="ack-note", value="", maxLength=500)]  # fmt: skip
 
 
 def _unseen() -> list[Component]:
     """What the callbacks listen to, for a page on which nothing can be done."""
-    return [html.Div(_comment_only("", ""), hidden=True)]
+    return [html.Div(_comment_only(), hidden=True)]
 
 
-def _comment_only(by: str, note: str) -> list[Component]:
+def _comment_only() -> list[Component]:
     """What is over may still be commented; every button a callback listens to exists, seen or not."""
     rest = [html.Button(id=id_, hidden=True) for id_ in _BUTTONS if id_ != "comment-do"]
     unseen = html.Div(
@@ -124,7 +126,7 @@ def _comment_only(by: str, note: str) -> list[Component]:
         ],
         hidden=True,
     )
-    return [*_who(by, note), html.Button(word("comment.do"), id="comment-do", className="primary off"), unseen]
+    return [html.Button(word("comment.do"), id="comment-do", className="primary off"), unseen]
 
 
 def _shelf(row: Row, longest_h: float) -> list[Component]:
@@ -172,15 +174,14 @@ def _note(note: str | None) -> str:
     return f" “{note}”" if note else ""
 
 
+_SHOWN = (("ack-said", "children"), ("ack-choices", "children"), ("alarm-seen", "data"), ("alarm-story", "children"),
+          ("alarm-state", "children"))  # fmt: skip
+
+
 @callback(
-    Output("ack-said", "children"),
-    Output("ack-form", "children"),
-    Output("alarm-seen", "data"),
-    Output("alarm-story", "children"),
-    Output("alarm-state", "children"),
+    *(Output(*one) for one in _SHOWN),
+    Output("ack-note", "value"),
     *(Input(id_, "n_clicks") for id_ in _BUTTONS),
-    Input("signal-alarms", "data"),
-    Input("alarm-beat", "n_intervals"),
     State("ack-by", "value"),
     State("ack-note", "value"),
     State("shelf-length", "value"),
@@ -191,19 +192,37 @@ def _note(note: str | None) -> str:
     prevent_initial_call=True,
 )
 async def act(*given: Any) -> Any:
-    """A button, or news of some alarm: what is done is done to the version that was looked at."""
+    """A button: what is done is done to the version that was looked at."""
     *_, by, note, length, normal, person, was, id_ = given
-    wanted, viewer = str(ctx.triggered_id), CURRENT.get()
-    if not ctx.triggered or not ctx.triggered[0]["value"] or viewer.at is not None:
-        return (no_update,) * 5
-    if wanted in {"signal-alarms", "alarm-beat"}:
-        return await _news(int(id_), was, by or "", note or "")
+    wanted = str(ctx.triggered_id)
+    if not ctx.triggered or not ctx.triggered[0]["value"] or CURRENT.get().at is not None:
+        return (no_update,) * 6
     deed = Deed(wanted, called(by), (note or "").strip()[:500], timedelta(hours=LENGTHS.get(length, 4)),
                 bool(normal), str(person or ""), was["version"] if wanted != "comment-do" else None)  # fmt: skip
     if problem := lacking(deed):
-        return _said(problem), *(no_update,) * 4
+        return _said(problem), *(no_update,) * 5
     require(Right.ACT)
     return await _acted(int(id_), deed, was["version"])
+
+
+# News has a callback of its own: Dash drops the answer to a press when the same callback is asked again meanwhile.
+@callback(
+    *(Output(*one, allow_duplicate=True) for one in _SHOWN),
+    Input("signal-alarms", "data"),
+    Input("alarm-beat", "n_intervals"),
+    State("ack-by", "value"),
+    State("alarm-seen", "data"),
+    State("alarm-id", "data"),
+    prevent_initial_call=True,
+)
+async def news(_: Any, __: Any, by: str | None, was: dict[str, Any], id_: int) -> Any:
+    """Something changed somewhere: this alarm is shown anew where it was this one."""
+    row = await current().read(screens.alarm, int(id_)) if CURRENT.get().at is None else None
+    if row is None or row["row_version"] == was["version"]:
+        return (no_update,) * 5
+    others = await story.since(int(id_), was["version"], but=(by or "").strip())
+    same = seen(row)["forms"] == was["forms"]
+    return await _shown(int(id_), [html.Span(others, className="told new")], row if same else None)
 
 
 async def _acted(id_: int, deed: Deed, version: int) -> Any:
@@ -212,11 +231,11 @@ async def _acted(id_: int, deed: Deed, version: int) -> Any:
         done = await current().read(do, id_, deed)
     except alarms.MovedError:
         others = await story.since(id_, version)
-        return await _shown(id_, _said(word("act.moved"), others), deed.by, deed.note)
+        return *await _shown(id_, _said(word("act.moved"), others)), no_update
     except IocError as error:
-        return _said(str(error)), *(no_update,) * 4
+        return _said(str(error)), *(no_update,) * 5
     late = word(f"act.late_{deed.what.partition('-')[0]}")
-    return await _shown(id_, [] if done else _said(late), deed.by, "")
+    return *await _shown(id_, [] if done else _said(late)), ""
 
 
 def lacking(deed: Deed) -> str:
@@ -234,23 +253,12 @@ def _said(*lines: str) -> list[Component]:
     return [html.Span(line, className="told bad") for line in lines if line]
 
 
-async def _news(id_: int, was: dict[str, Any], by: str, note: str) -> Any:
-    """Something changed somewhere: this alarm is shown anew where it was this one; what is typed stays."""
-    row = await current().read(screens.alarm, id_)
-    if row is None or row["row_version"] == was["version"]:
-        return (no_update,) * 5
-    others = await story.since(id_, was["version"], but=by.strip())
-    return await _shown(
-        id_, [html.Span(others, className="told new")], by, note, None if seen(row)["forms"] != was["forms"] else row
-    )
-
-
-async def _shown(id_: int, said: list[Component], by: str, note: str, kept: Row | None = None) -> Any:
+async def _shown(id_: int, said: list[Component], kept: Row | None = None) -> tuple[Any, ...]:
     """The alarm as it is now. kept: the forms stay."""
     row, known, longest = await asyncio.gather(current().read(screens.alarm, id_), people.names(), longest_h())
     if row is None:
         return _said(word("alarms.unknown")), [], no_update, [], "–"
-    again = no_update if kept is not None else forms(row, known, longest, by, note)
+    again = no_update if kept is not None else forms(row, known, longest)
     return [*said, *told(row)], again, seen(row), await story.component(row), state(row)
 
 

@@ -54,6 +54,7 @@ async def _page(wanted: Asked) -> Component:
             ),
             dcc.Store(id="alarm-view", data=_view(wanted)),
             dcc.Store(id="alarm-picked", data=[]),
+            dcc.Store(id="alarm-done"),  # what was done to many from here, which may be no news to anybody else
             dcc.Interval(id="alarm-pulse", interval=20_000, disabled=past),  # how long each lasts, and who has it
             *([_bulk()] if CURRENT.get().can(Right.ACT) else []),
             html.Div(alarm_list.table(wanted, found), id="alarm-table"),
@@ -128,10 +129,10 @@ async def turn(_: Any, *given: Any) -> Any:
 
 @callback(Output("alarm-table", "children"), Output("alarm-which", "options"), Output("alarm-priority", "options"),
           *(Input(id_, "value") for id_ in _FILTERS), Input("alarm-view", "data"), Input("signal-alarms", "data"),
-          Input("alarm-pulse", "n_intervals"),
+          Input("alarm-pulse", "n_intervals"), Input("alarm-done", "data"),
           prevent_initial_call=True)  # fmt: skip
 async def listed(*given: Any) -> Any:
-    wanted = _wanted(list(given[:-3]), given[-3])
+    wanted = _wanted(list(given[:-4]), given[-4])
     found: list[Any] = []
 
     async def build() -> Any:
@@ -145,30 +146,29 @@ async def listed(*given: Any) -> Any:
     return table, alarm_list.options(found[0].tally, past=past), alarm_list.priorities(found[0].tally)
 
 
-@callback(Output("bulk-order", "children"), Output("bulk-said", "children"), Input("bulk-fitting", "n_clicks"),
-          Input("bulk-ack", "n_clicks"), State("alarm-picked", "data"), State("bulk-by", "value"),
-          State("bulk-note", "value"), *_STATES, State("alarm-view", "data"), prevent_initial_call=True,
+@callback(Output("bulk-order", "children"), Output("bulk-said", "children"), Output("alarm-done", "data"),
+          Input("bulk-fitting", "n_clicks"), Input("bulk-ack", "n_clicks"), State("alarm-picked", "data"),
+          State("bulk-by", "value"), State("bulk-note", "value"), *_STATES, State("alarm-view", "data"), prevent_initial_call=True,
           needs=Right.ACT)  # fmt: skip
 async def bulk(_: Any, __: Any, picked: list[int], by: str | None, note: str | None, *given: Any) -> Any:
     """Tick all that fits, or acknowledge what is ticked: with a name, and in pieces, so that nobody else waits."""
     viewer = CURRENT.get()
     if not any((_, __)) or viewer.at is not None:
-        return no_update, no_update
+        return (no_update,) * 3
     if ctx.triggered_id == "bulk-fitting":
         ids = await current().read(alarms.open_ids, _wanted(list(given[:-1]), given[-1]).filter, MOST)
-        return f"pick:{time.time()}:{','.join(map(str, ids))}", ""
+        return f"pick:{time.time()}:{','.join(map(str, ids))}", "", no_update
     if not (name := called(by)):
-        return no_update, word("ack.name")
+        return no_update, word("ack.name"), no_update
     ids = list(dict.fromkeys(i for i in picked or () if isinstance(i, int)))[:MOST]
     try:
         await reach.alarms(ids)
     except ForbiddenError as error:
-        return no_update, str(error)
+        return no_update, str(error), no_update
     done = 0
     for start in range(0, len(ids), _CHUNK):
         done += await current().read(alarms.acknowledge_all, ids[start : start + _CHUNK], name,
                                      (note or "").strip()[:500])  # fmt: skip
     said = word("pick.done", n=number(done))
-    return f"clear:{time.time()}:", said + (
-        f" {word('pick.late', n=number(len(ids) - done))}" if done < len(ids) else ""
-    )
+    said += f" {word('pick.late', n=number(len(ids) - done))}" if done < len(ids) else ""
+    return f"clear:{time.time()}:", said, time.time()

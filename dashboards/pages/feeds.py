@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dash import Input, Output, State, ctx, dcc, html, no_update
+from dash import Input, Output, State, dcc, html, no_update
 
 from dashboards import parts, reach
-from dashboards.callbacks import callback, require
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.figures.sparkline import bars
 from dashboards.parts import number, text, word
@@ -153,26 +153,38 @@ def _replay() -> Component:
     )
 
 
+# A callback of its own: what comes by itself would drop the answer to a press.
+@callback(
+    Output("replay-said", "children", allow_duplicate=True), Input("replay-do", "n_clicks"), State("feed-id", "data"),
+    prevent_initial_call=True, needs=Right.FEEDS,
+)  # fmt: skip
+async def replay(pressed: int | None, feed: int) -> Any:
+    """Ask the ingester."""
+    if not pressed:
+        return no_update
+    await reach.feed(int(feed))
+    await current().read(requests.ask, "replay", int(feed), CURRENT.get().name or "desk")
+    return _asked(await current().read(requests.newest, int(feed)))
+
+
 @callback(
     Output("replay-said", "children"),
     Output("quarantine", "children"),
     Output("replay-seen", "data"),
-    Input("replay-do", "n_clicks"),
     Input("signal-slow", "data"),
     State("feed-id", "data"),
     State("replay-seen", "data"),
 )
-async def replay(_: int | None, __: Any, feed: int, seen: int | None) -> Any:
-    """Ask the ingester; then say what came of it, and show the quarantine as it is after a replay."""
-    if ctx.triggered_id == "replay-do":
-        require(Right.FEEDS)
-        await reach.feed(int(feed))
-        await current().read(requests.ask, "replay", int(feed), CURRENT.get().name or "desk")
+async def replayed(_: Any, feed: int, seen: int | None) -> Any:
+    """Say what came of what was asked, and show the quarantine as it is after a replay."""
     rows = await current().read(requests.newest, int(feed))
-    said = html.Ul([html.Li(f"{parts.when(r['at'], seconds=True)}: {_came(r)}") for r in rows])
     done = max((r["id"] for r in rows if r["done_at"] is not None), default=0)
     again = seen is not None and done != seen  # else an opened message would close under the reader's eyes
-    return said, await _quarantine(feed) if again else no_update, done
+    return _asked(rows), await _quarantine(feed) if again else no_update, done
+
+
+def _asked(rows: list[dict[str, Any]]) -> Component:
+    return html.Ul([html.Li(f"{parts.when(r['at'], seconds=True)}: {_came(r)}") for r in rows])
 
 
 def _came(row: dict[str, Any]) -> str:

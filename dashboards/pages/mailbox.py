@@ -17,6 +17,7 @@ from dashboards.parts import number, word
 from dashboards.story import MAIL
 from dashboards.viewer import CURRENT
 from ioc.access.rights import Right
+from ioc.errors import StoreError
 from ioc.store import alarms, screens
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 PATHS, NAME, ORDER = ["/mailbox", "/mailbox/<mail_id>"], "mailbox", 40
 RIGHT = Right.MAIL
 SIZE = 50
+_FILTERS = ("mail-state", "mail-channel", "mail-contact", "mail-alarm")
 _LAST = UUID(int=2**128 - 1)
 STATES = {
     "": None,
@@ -60,7 +62,7 @@ async def _page(query: Mapping[str, str]) -> Component:
                 dcc.Input(id="mail-alarm", value=wanted["alarm"], placeholder=word("mail.alarm"), debounce=0.4,
                           maxLength=18, inputMode="numeric", className="search"),
             ], className="tools menus"),
-            dcc.Store(id="mail-before", data=[]),
+            dcc.Store(id="mail-before", data={"before": [], "of": wanted}),
             html.Div(await _listed(wanted, []), id="mail-table"),
         ],
         className="stack",
@@ -79,28 +81,38 @@ def _wanted(state: str | None, channel: str | None, contact: str | None, alarm: 
             "alarm": number_ if number_.isascii() and number_.isdigit() and len(number_) < 18 else ""}  # fmt: skip
 
 
+# A callback of its own: what comes by itself would drop the answer to a press.
 @callback(
-    Output("mail-table", "children"), Output("mail-before", "data"),
-    *(Input(f"mail-{k}", "value") for k in ("state", "channel", "contact", "alarm")),
-    Input({"turn": "mail", "to": ALL}, "n_clicks"), Input("signal-slow", "data"), State("mail-before", "data"),
-    prevent_initial_call=True,
+    Output("mail-before", "data"), Input({"turn": "mail", "to": ALL}, "n_clicks"),
+    *(State(id_, "value") for id_ in _FILTERS), State("mail-before", "data"), prevent_initial_call=True,
     needs=Right.MAIL,
 )  # fmt: skip
-async def listed(
-    state: str, channel: str | None, contact: str | None, alarm: str | None, _: Any, __: Any, before: list[Any]
-) -> Any:
-    """before: where each page that was turned began, the last one the page that is shown."""
-    wanted, turned = _wanted(state, channel, contact, alarm), ctx.triggered_id
-    if isinstance(turned, dict):
-        if not ctx.triggered[0]["value"]:
-            return no_update, no_update
-        last = await _last(wanted, before) if turned["to"] == "older" else None
-        before = [*before, last] if last else before[:-1] if turned["to"] == "newer" else before
-    elif turned != "signal-slow":
-        before = []
-    elif before:
-        return no_update, no_update  # a page further back does not move
-    return await parts.shown(lambda: _listed(wanted, before)), before
+async def turn(_: Any, *given: Any) -> Any:
+    """before: where each page that was turned began, the last one the page that is shown; of: what was asked for."""
+    if not ctx.triggered or not ctx.triggered[0]["value"] or not isinstance(ctx.triggered_id, dict):
+        return no_update
+    wanted, before = _wanted(*given[:-1]), _before(*given)
+    if ctx.triggered_id["to"] == "newer":
+        return {"before": before[:-1], "of": wanted}
+    try:
+        last = await _last(wanted, before)
+    except StoreError:
+        return no_update
+    return {"before": [*before, last], "of": wanted} if last else no_update
+
+
+@callback(
+    Output("mail-table", "children"), *(Input(id_, "value") for id_ in _FILTERS), Input("mail-before", "data"),
+    Input("signal-slow", "data"), prevent_initial_call=True, needs=Right.MAIL,
+)  # fmt: skip
+async def listed(*given: Any) -> Any:
+    wanted, before = _wanted(*given[:-2]), _before(*given[:-1])
+    return await parts.shown(lambda: _listed(wanted, before))
+
+
+def _before(*given: Any) -> list[Any]:
+    found: list[Any] = given[-1]["before"] if given[-1]["of"] == _wanted(*given[:-1]) else []
+    return found
 
 
 async def _rows(wanted: Row, before: list[Any]) -> list[Row]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dash import Input, Output, State, ctx, dcc, html, no_update
 
 from dashboards import parts, reach
-from dashboards.callbacks import callback, require
+from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.parts import number, word
 from dashboards.viewer import CURRENT
@@ -111,19 +111,27 @@ def _editor(row: Proposed) -> list[Any]:
     ]  # fmt: skip
 
 
-@callback(Output("proposal-came", "children"), *(Input(id_, "n_clicks") for id_ in _ASKS), Input("signal-slow", "data"),
+# A callback of its own: what comes by itself would drop the answer to a press.
+@callback(Output("proposal-came", "children", allow_duplicate=True), *(Input(id_, "n_clicks") for id_ in _ASKS),
           State("proposal-id", "data"), State("proposal-key", "value"), State("proposal-toml", "value"),
-          prevent_initial_call=True)  # fmt: skip
+          prevent_initial_call=True, needs=Right.FEEDS)  # fmt: skip
 async def ask(*given: Any) -> Any:
-    """Ask the ingester; then show what it answers."""
+    """Ask the ingester."""
     id_, key, toml = int(given[-3]), (given[-2] or "").strip(), given[-1] or ""
     wanted = _ASKS.get(str(ctx.triggered_id))
-    if wanted is not None and any(given[:3]):
-        require(Right.FEEDS)
-        reach.feed_key(key)
-        if not await current().read(proposals.ask, id_, wanted, key=key, toml=toml):
-            return word("proposals.late")
-    row = await _find(id_)
+    if wanted is None or not any(given[:3]):
+        return no_update
+    reach.feed_key(key)
+    if not await current().read(proposals.ask, id_, wanted, key=key, toml=toml):
+        return word("proposals.late")
+    return await came(None, id_)
+
+
+@callback(Output("proposal-came", "children"), Input("signal-slow", "data"), State("proposal-id", "data"),
+          prevent_initial_call=True)  # fmt: skip
+async def came(_: Any, id_: int) -> Any:
+    """Show what it answers."""
+    row = await _find(int(id_))
     return no_update if row is None else _came(row)
 
 

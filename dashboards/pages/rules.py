@@ -52,7 +52,7 @@ async def layout(key: str = "", test: str = "", which: str = "", text: str = "",
             ],
             className="tools",
         ),
-        dcc.Store(id="rules-page", data=0),
+        dcc.Store(id="rules-page", data={"page": 0, "of": [which, text]}),
         html.Div(await parts.shown(lambda: _listed(which, text, 0)), id="rules-table"),
         lead=word("rules.past") if CURRENT.get().at else word("rules.lead"),
     )
@@ -66,28 +66,32 @@ async def _rules() -> list[Row]:
     return await current().shared("rules", 8.0, lambda conn: rule_pages.listed(conn, parts.now()))
 
 
+# A callback of its own: what comes by itself would drop the answer to a press.
 @callback(
-    Output("rules-table", "children"),
     Output("rules-page", "data"),
-    Input("rules-which", "value"),
-    Input("rules-text", "value"),
     Input({"turn": "rules", "to": ALL}, "n_clicks"),
-    Input("signal-slow", "data"),
-    State("rules-page", "data"),
+    State("rules-which", "value"),
+    State("rules-text", "value"),
     prevent_initial_call=True,
 )
-async def listed(which: str, said: str | None, _: Any, __: Any, page: int) -> Any:
-    if not ctx.triggered:
-        return no_update, no_update
-    turned = ctx.triggered_id
-    if isinstance(turned, dict):
-        if not ctx.triggered[0]["value"]:
-            return no_update, no_update
-        page = int(str(turned["to"]).split(":")[1])
-    elif turned in ("rules-which", "rules-text"):
-        page = 0
-    page = max(0, page)
-    return await parts.shown(lambda: _listed(which, said or "", page)), page
+async def turn(_: Any, which: str, said: str | None) -> Any:
+    """A page was pressed; it belongs to one choice of rules."""
+    if not ctx.triggered or not ctx.triggered[0]["value"] or not isinstance(ctx.triggered_id, dict):
+        return no_update
+    return {"page": max(0, int(str(ctx.triggered_id["to"]).split(":")[1])), "of": [which, said or ""]}
+
+
+@callback(
+    Output("rules-table", "children"),
+    Input("rules-which", "value"),
+    Input("rules-text", "value"),
+    Input("rules-page", "data"),
+    Input("signal-slow", "data"),
+    prevent_initial_call=True,
+)
+async def listed(which: str, said: str | None, turned: Row, _: Any) -> Any:
+    page = turned["page"] if turned["of"] == [which, said or ""] else 0
+    return await parts.shown(lambda: _listed(which, said or "", page))
 
 
 async def _listed(which: str, said: str, page: int) -> Component:

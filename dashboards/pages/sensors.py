@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PATHS, NAME, ORDER = ["/sensors"], "sensors", 18
 PAGE = 100
+_FILTERS = ("sensors-words", "sensors-domain", "sensors-state", "sensors-sort")
 SORTS = ("state", "name", "age", "value")
 _LOOKS = {0: ("none", "?"), 1: ("ok", ""), 2: ("warn", "!"), 3: ("crit", "!!"), 4: ("old", "\N{MULTIPLICATION SIGN}"),
           5: ("note", "i"), 6: ("doubt", "\N{ALMOST EQUAL TO}")}  # fmt: skip
@@ -53,7 +54,7 @@ async def layout(words: str = "", domain: str = "", state: str = "", **_: str) -
                          id="sensors-state", placeholder=word("sensors.any"), className="narrow"),
             parts.choice("sensors-sort", [(key, f"sort.{key}") for key in SORTS], "state", word("sensors.sort")),
         ], className="tools"),
-        dcc.Store(id="sensors-page", data=0),
+        dcc.Store(id="sensors-page", data={"page": 0, "of": list(wanted[:-1])}),
         html.Div(await parts.shown(lambda: _listed(wanted)), id="sensors-table"),
         html.Div([html.Button("\N{LEFTWARDS ARROW}", id="sensors-back", className="plain", title=word("page.back")),
                   html.Button("\N{RIGHTWARDS ARROW}", id="sensors-on", className="plain", title=word("page.on"))],
@@ -61,18 +62,29 @@ async def layout(words: str = "", domain: str = "", state: str = "", **_: str) -
     )  # fmt: skip
 
 
+# A callback of its own: what comes by itself would drop the answer to a press.
 @callback(
-    Output("sensors-table", "children"), Output("sensors-page", "data"),
-    Input("sensors-words", "value"), Input("sensors-domain", "value"), Input("sensors-state", "value"),
-    Input("sensors-sort", "value"), Input("sensors-back", "n_clicks"), Input("sensors-on", "n_clicks"),
-    Input("signal-slow", "data"), State("sensors-page", "data"), prevent_initial_call=True,
+    Output("sensors-page", "data"), Input("sensors-back", "n_clicks"), Input("sensors-on", "n_clicks"),
+    *(State(id_, "value") for id_ in _FILTERS), State("sensors-page", "data"), prevent_initial_call=True,
 )  # fmt: skip
-async def listed(
-    words: str | None, domain: str | None, state: str | None, sort: str, _b: Any, _o: Any, _s: Any, page: int
-) -> Any:
-    step = {"sensors-back": -1, "sensors-on": 1, "signal-slow": 0}.get(str(ctx.triggered_id))
-    page = max(0, page + step) if step is not None else 0
-    return await parts.shown(lambda: _listed(Wanted(words or "", domain or "", state or "", sort, page))), page
+async def turn(_: Any, __: Any, *given: Any) -> Any:
+    """Back or on; the page belongs to one choice of sensors."""
+    step = {"sensors-back": -1, "sensors-on": 1}.get(str(ctx.triggered_id), 0)
+    wanted = _wanted(*given)
+    return {"page": max(0, wanted.page + step), "of": list(wanted[:-1])}
+
+
+@callback(
+    Output("sensors-table", "children"), *(Input(id_, "value") for id_ in _FILTERS), Input("sensors-page", "data"),
+    Input("signal-slow", "data"), prevent_initial_call=True,
+)  # fmt: skip
+async def listed(*given: Any) -> Any:
+    return await parts.shown(lambda: _listed(_wanted(*given[:-1])))
+
+
+def _wanted(words: str | None, domain: str | None, state: str | None, sort: str, turned: dict[str, Any]) -> Wanted:
+    found = Wanted(words or "", domain or "", state or "", sort)
+    return found._replace(page=turned["page"]) if turned["of"] == list(found[:-1]) else found
 
 
 async def _listed(wanted: Wanted) -> Any:

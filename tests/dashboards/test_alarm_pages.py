@@ -175,8 +175,8 @@ def test_who_was_slower_is_told_what_the_other_did_and_the_time_line_follows(win
     assert page.locator("#ack-note").input_value() == "đã báo"
     page.locator("#ack-do").click()
     services.wait_for(lambda: alarms.one(conn, alarm)["acked_by"] == "Ca A", "looked at again, it is acknowledged")
-    page.evaluate("dash_clientside.set_props('alarm-beat', {disabled: false})")
     # What others do shows by itself, and what is being typed stays.
+    page.evaluate("dash_clientside.set_props('alarm-beat', {disabled: false, interval: 300})")
     page.locator("#ack-do[hidden]").wait_for(state="attached")
     page.locator("#ack-note").fill("đang gõ")
     alarms.comment(conn, alarm, "Ca B", "tôi đang đến")
