@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import secrets
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -13,7 +11,7 @@ from ioc.errors import StartError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ITERATIONS = 101  # what mosquitto_passwd itself uses; the password below is random, not a person's
+_NAMES = {"compose.env": ".env"}  # a hidden file would not come along in a wheel
 
 
 def write(kind: str, out: Path) -> list[Path]:
@@ -21,10 +19,12 @@ def write(kind: str, out: Path) -> list[Path]:
 
     compose gets fresh random secrets as well, so that nothing runs with a password from a manual.
     """
-    content = {f.name: f.read_bytes() for f in (files("ioc.deploy") / kind).iterdir() if f.is_file()}
+    shipped = (f for f in (files("ioc.deploy") / kind).iterdir() if f.is_file())
+    content = {_NAMES.get(f.name, f.name): f.read_bytes() for f in shipped}
+    content["requirements.lock"] = (files("ioc.deploy") / "requirements.lock").read_bytes()
     if kind == "compose":
         content |= {name: text.encode() for name, text in _secrets().items()}
-    if taken := sorted(name for name in content if (out / name).exists()):
+    if taken := sorted(name for name, text in content.items() if _differs(out / name, text)):
         raise StartError(f"{out} has {', '.join(taken)} already: name another folder with --out DIR")
     for name, text in content.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -36,21 +36,21 @@ def write(kind: str, out: Path) -> list[Path]:
     return sorted(out / name for name in content)
 
 
+def _differs(file: Path, text: bytes) -> bool:
+    """Whether something else is there."""
+    return file.exists() and not (file.is_file() and file.read_bytes() == text)
+
+
 def _secrets() -> dict[str, str]:
     database, broker = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    sure = "sslmode=verify-full&sslrootcert=/database/tls/ca.pem"
     return {
+        "secrets/superuser_password": secrets.token_urlsafe(24),
         "secrets/database_password": database,
-        "secrets/database_url": f"postgresql://ioc:{database}@database:5432/ioc",
-        "secrets/broker_url": f"mqtt://ioc:{broker}@broker:1883",
-        "secrets/smtp_url": "smtp://mail.example.org:25",
-        "secrets/secret": secrets.token_urlsafe(32),
-        "secrets/password": secrets.token_urlsafe(9),
-        "mosquitto.passwd": f"ioc:{mosquitto_hash(broker, secrets.token_bytes(12))}\n",
-        ".gitignore": "secrets/\nmosquitto.passwd\n",
+        "secrets/database_url": f"postgresql://ioc:{database}@database:5432/ioc?{sure}",
+        "secrets/broker_url": f"mqtts://ioc:{broker}@broker:8883?client={secrets.token_hex(8)}",
+        "secrets/smtp_url": "smtp+starttls://mail.example.org:587",
+        "secrets/secret": secrets.token_hex(32),
+        "secrets/password": secrets.token_urlsafe(15),
+        ".gitignore": "secrets/\ncerts/\n",
     }
-
-
-def mosquitto_hash(password: str, salt: bytes) -> str:
-    """A line's second half in mosquitto's password file: PBKDF2 with SHA-512, as mosquitto 2 writes it."""
-    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
-    return f"$7${_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
