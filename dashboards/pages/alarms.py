@@ -148,8 +148,8 @@ async def listed(*given: Any) -> Any:
 
 @callback(Output("bulk-order", "children"), Output("bulk-said", "children"), Output("alarm-done", "data"),
           Input("bulk-fitting", "n_clicks"), Input("bulk-ack", "n_clicks"), State("alarm-picked", "data"),
-          State("bulk-by", "value"), State("bulk-note", "value"), *_STATES, State("alarm-view", "data"), prevent_initial_call=True,
-          needs=Right.ACT)  # fmt: skip
+          State("bulk-by", "value"), State("bulk-note", "value"), *_STATES, State("alarm-view", "data"),
+          prevent_initial_call=True, needs=Right.ACT)  # fmt: skip
 async def bulk(_: Any, __: Any, picked: list[int], by: str | None, note: str | None, *given: Any) -> Any:
     """Tick all that fits, or acknowledge what is ticked: with a name, and in pieces, so that nobody else waits."""
     viewer = CURRENT.get()
