@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SESSION, DISPLAY = "ioc_session", "ioc_display"
 FRESH = 3.0  # seconds: a revoked session, key or token is out after so long
 KEPT = 3600.0  # seconds without a store in which the last known stay in
+_AGAIN = 2.0  # seconds between two who find out whether the store is back
 _MOST = 20_000  # holders remembered
 
 
@@ -48,6 +49,7 @@ class Doors:
         self._pool, self._secret = pool, secret
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._wrong = Limit(most=30, per_minute=30)
+        self._away = 0.0  # when the store was found away last
         self._at_once = asyncio.Semaphore(2)  # a flood of wrong keys leaves connections for those who are in
 
     async def find(self, cookies: dict[str, str], authorization: str, address: str) -> Holder | None:
@@ -91,8 +93,10 @@ class Doors:
             raise Flooding
         try:
             async with self._at_once:
+                self._be_short()
                 holder = await asyncio.to_thread(self._look, look, key, address)
         except StoreAway:
+            self._away = max(self._away, time.monotonic()) if self._away <= now else self._away
             if known is None or known.holder is None or now - known.at > KEPT:
                 raise
             return known.holder
@@ -100,6 +104,11 @@ class Doors:
             self._wrong.allows(address, now)
         self._remember(mark, _Known(holder._replace(renewed="") if holder else None, now))
         return holder
+
+    def _be_short(self) -> None:
+        """Raises StoreAway where somebody has just waited in vain: not everybody must."""
+        if time.monotonic() - self._away < _AGAIN:
+            raise StoreAway
 
     def _remember(self, mark: bytes, known: _Known) -> None:
         self._known[mark] = known

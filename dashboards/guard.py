@@ -285,7 +285,9 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, why: 
     head: dict[str, Any] = {"type": "http.response.start", "status": status}
     kept = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()),
             (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]  # fmt: skip
-    await send({**head, "headers": kept + ([(b"retry-after", b"30")] if status in {429, 503} else [])})
+    if status in {429, 503}:  # a screen that nobody stands at loads itself again
+        kept += [(b"retry-after", b"5"), (b"refresh", b"5")]
+    await send({**head, "headers": kept})
     await send({"type": "http.response.body", "body": body})
 
 
