@@ -34,16 +34,20 @@ def register(commands: Any) -> None:
         parser.add_argument("--data", type=Path, metavar="DIR", help="data folder of an `ioc up` (this machine's own)")
 
 
-def _folder(args: argparse.Namespace) -> Path:
+def _folder(args: argparse.Namespace, settings: Settings) -> Path:
+    """The one named, else that of the one `ioc up` that runs, else this machine's own."""
     from ioc.access import pki
 
-    return args.data.expanduser() / "tls" if args.data else pki.machine_folder()
+    if args.data:
+        return Path(args.data.expanduser() / "tls")
+    beside = Path(settings.broker_ca).parent
+    return beside if settings.broker_ca and (beside / "ca.key").exists() else pki.machine_folder()
 
 
-def _ca(args: argparse.Namespace, _: Settings) -> int:
+def _ca(args: argparse.Namespace, settings: Settings) -> int:
     from ioc.access import pki
 
-    file = pki.authority(_folder(args), datetime.now(UTC))
+    file = pki.authority(_folder(args, settings), datetime.now(UTC))
     print(file)
     _beside(_TRUST.format(file=file, fingerprint=pki.fingerprint(file)))
     return 0
@@ -62,7 +66,9 @@ Compare that before you trust it, and trust it on machines of the trial only: it
 def _make(args: argparse.Namespace, settings: Settings) -> int:
     from ioc.access import pki
 
-    made = pki.issue(_folder(args), args.name, pki.own_names("", ",".join([settings.hosts, *args.host])), _now())
+    made = pki.issue(
+        _folder(args, settings), args.name, pki.own_names("", ",".join([settings.hosts, *args.host])), _now()
+    )
     _noted(settings, made)
     print(made.file)
     if args.to:
@@ -76,12 +82,12 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _list(args: argparse.Namespace, _: Settings) -> int:
+def _list(args: argparse.Namespace, settings: Settings) -> int:
     from ioc.access import pki
 
-    found = pki.listed(_folder(args), _now())
+    found = pki.listed(_folder(args, settings), _now())
     if not found:
-        print(f"there is no authority in {_folder(args)}: `ioc certificates ca` makes one")
+        print(f"there is no authority in {_folder(args, settings)}: `ioc certificates ca` makes one")
         return 0
     _show(found)
     return 0
@@ -114,7 +120,7 @@ def _show(found: list[Certificate]) -> None:
 def _renew(args: argparse.Namespace, settings: Settings) -> int:
     from ioc.access import pki
 
-    folder = _folder(args)
+    folder = _folder(args, settings)
     for one in pki.listed(folder, _now()):
         if one.name != "ca" and (one.due or args.all):
             made = pki.issue(folder, one.name, one.names, _now())

@@ -155,7 +155,7 @@ def _show(found: list[Publisher], now: datetime) -> None:
     for column in ("publisher", "feeds", "other topics", "added by", "on", "until", "state"):
         table.add_column(column, overflow="fold")
     for p in found:
-        until = f"{p.expires_at:%Y-%m-%d}" if p.expires_at else "revoked"
+        until = f"{p.expires_at:%Y-%m-%d}" if p.expires_at else "no end"
         cells = (p.name, ", ".join(p.feeds), ", ".join(p.topics), p.created_by, f"{p.created_at:%Y-%m-%d}", until,
                  _state(p, now))  # fmt: skip
         table.add_row(*(Text(cell) for cell in cells), style="" if p.valid else "dim")

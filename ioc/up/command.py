@@ -92,6 +92,8 @@ class _Run:
         for spec in self._plan.infrastructure():
             with self._screen.step(spec.name, spec.where):
                 self._keeper.wait_ready(self._keeper.start(spec), 60, strict=True)
+        if self._plan.authority:
+            self._screen.done("certificate", f"believed by who trusts {self._plan.authority}: `ioc certificates ca`", 0)
         with self._screen.step("schema", "the database is up to date"):
             if self._plan.postgres:
                 self._plan.postgres.make_database()

@@ -75,6 +75,14 @@ class Plan:
     def city(self) -> Path:
         return self._wishes.city
 
+    @property
+    def authority(self) -> Path | None:
+        """What others must trust, where certificates are made here."""
+        made = self.settings.tls_cert == f"local:{self._tls}" or (
+            self.broker is not None and self.broker.tls is not None
+        )
+        return self._tls / "ca.pem" if made else None
+
     def infrastructure(self) -> list[Spec]:
         """The database and the broker, where they are ours."""
         return [spec for spec in (self._database_spec(), self._broker_spec()) if spec]

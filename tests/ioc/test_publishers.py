@@ -9,17 +9,24 @@ import subprocess
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 import pytest
 
+from ingest.address import Address
+from ingest.plan import Share, client_id
 from ioc.access import brokers
 from ioc.access.brokers import PublisherError, User, hashed
 from ioc.access.holder import Who
 from ioc.embedded.broker import Broker, free_port
-from ioc.errors import StoreError
+from ioc.errors import BrokerError, StoreError
+from ioc.settings import Settings
 from ioc.store import publishers
 from ioc.up import admission
+from ioc.up.folder import DataFolder
+from ioc.up.plan import Plan, Wishes
 from tests import services
 
 WHO = Who("somebody", address="terminal")
@@ -249,33 +256,31 @@ BAD_NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", BAD_NAMES)
-def test_a_name_that_could_be_more_than_a_name_is_refused_everywhere(conn, name):
-    with pytest.raises(PublisherError, match="cannot be a user"):
-        publishers.add(conn, WHO, name, hashed("x"), topics=["a"])
-    with pytest.raises(PublisherError, match="cannot be a user"):
-        User(name, hashed("x"))
-    with pytest.raises(Exception, match=r"check constraint|NUL"):  # and by the database, whoever writes
-        conn.execute(
-            "INSERT INTO publisher (name, topics, bcrypt, pbkdf2, created_by) VALUES (%s, '{a}', '$2b$', '$7$', 'x')",
-            (name,),
-        )
+def test_a_name_that_could_be_more_than_a_name_is_refused_everywhere(conn):
+    for name in BAD_NAMES:
+        with pytest.raises(PublisherError, match="cannot be a user"):
+            publishers.add(conn, WHO, name, hashed("x"), topics=["a"])
+        with pytest.raises(PublisherError, match="cannot be a user"):
+            User(name, OWN.hashes)
+        with pytest.raises(Exception, match=r"check constraint|NUL"):  # and by the database, whoever writes
+            conn.execute(
+                "INSERT INTO publisher (name, topics, bcrypt, pbkdf2, created_by) "
+                "VALUES (%s, '{a}', '$2b$', '$7$', 'x')",
+                (name,),
+            )
+    for name in ("ioc", "ioc-bridge", "ioc-x"):
+        with pytest.raises(PublisherError, match="kept for the centre"):
+            publishers.add(conn, WHO, name, hashed("x"), topics=["a"])
+    assert publishers.listed(conn) == []
 
 
-@pytest.mark.parametrize("name", ["ioc", "ioc-bridge", "ioc-x"])
-def test_our_own_names_are_not_given_away(conn, name):
-    with pytest.raises(PublisherError, match="kept for the centre"):
-        publishers.add(conn, WHO, name, hashed("x"), topics=["a"])
-
-
-@pytest.mark.parametrize(
-    "topic", ["", "a\nuser ioc", "a\ntopic write #", "a\0", "a/#/b", "a#", "a+/b", " a", "a ", "\u2028"]
-)
-def test_a_topic_that_could_be_a_line_of_its_own_is_refused(conn, topic):
-    with pytest.raises(PublisherError, match="not a topic filter"):
-        publishers.add(conn, WHO, "pub", hashed("x"), topics=[topic])
-    with pytest.raises(PublisherError, match="not a topic filter"):
-        User("pub", hashed("x"), (topic,))
+def test_a_topic_that_could_be_a_line_of_its_own_is_refused(conn):
+    for topic in ("", "a\nuser ioc", "a\ntopic write #", "a\0", "a/#/b", "a#", "a+/b", " a", "a ", "\u2028"):
+        with pytest.raises(PublisherError, match="not a topic filter"):
+            publishers.add(conn, WHO, "pub", hashed("x"), topics=[topic])
+        with pytest.raises(PublisherError, match="not a topic filter"):
+            User("pub", OWN.hashes, (topic,))
+    assert publishers.listed(conn) == []
 
 
 def test_topics_become_what_each_broker_calls_them():
@@ -428,6 +433,76 @@ def test_while_the_database_is_away_those_who_were_let_in_stay(kept, conn, datab
     assert peers(kept.port, "air-1", "secret").accepted
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_waits_in_a_broker_from_before_there_were_users_still_arrives(kind, tmp_path, peers):
+    broker = Broker(kind, tmp_path, free_port())
+    broker.start()
+    reader = peers(broker.port, session="reader")
+    reader.subscribe("#")
+    reader.close()
+    peers(broker.port).publish("a/waiting", "old")
+    peers(broker.port).publish("a/kept", "old", retain=True)
+    broker.stop()
+    broker.users = (OWN,)
+    broker.start()
+    try:
+        reader = peers(broker.port, "ioc", "own", session="reader")
+        services.wait_for(lambda: ("a/waiting", "old") in reader.got, "the message that waited")
+        late = peers(broker.port, "ioc", "own")
+        late.subscribe("a/kept")
+        services.wait_for(lambda: ("a/kept", "old") in late.got, "the retained message")
+    finally:
+        broker.stop()
+
+
+def planned(city, data, **settings):
+    data.mkdir(exist_ok=True)
+    wishes = Wishes(city=city, host="127.0.0.1", port=1, broker="nats", **settings.pop("wishes", {}))
+    return Plan(wishes, DataFolder(data), Settings(**settings))
+
+
+def broker_of(spec):
+    return urlsplit(spec.environment["IOC_BROKER_URL"])
+
+
+def test_each_part_of_ioc_up_has_the_user_it_needs(city, tmp_path):
+    plan = planned(city, tmp_path / "data")
+    ingest = broker_of(plan.services()[0])
+    assert [one.username for one in (ingest, broker_of(plan.publishers()[0]), broker_of(plan.bridge()))] == [
+        "ioc", "ioc-simulate", "ioc-bridge"]  # fmt: skip
+    assert {u.name: u.publish for u in plan.broker.users}["ioc-simulate"] == ("air/{sensor}",)
+    assert len(ingest.query.removeprefix("client=")) == 16
+    again = planned(city, tmp_path / "data")
+    assert again.settings.broker_url.partition("@")[0] == plan.settings.broker_url.partition("@")[0]
+    assert (tmp_path / "data" / "machine.json").stat().st_mode & 0o077 == 0
+    other = planned(city, tmp_path / "other")
+    assert broker_of(other.services()[0]).password != ingest.password
+
+
+def test_a_session_that_is_there_already_keeps_its_name(city, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "machine.json").write_text('{"broker_port": 1}')
+    assert broker_of(planned(city, tmp_path / "data").services()[0]).query == ""
+
+
+def test_a_trial_that_asks_for_it_lets_everybody_in_and_nothing_else_does(city, tmp_path):
+    assert planned(city, tmp_path / "open", auth="open").broker.users is None
+    assert planned(city, tmp_path / "proxy", auth="proxy").broker.users is not None
+    (city / "feeds" / "air.toml").write_text("broken")
+    assert planned(city, tmp_path / "broken").broker.users == ()
+
+
+def test_with_tls_its_parts_trust_the_authority_of_the_data_folder(city, tmp_path):
+    plan = planned(city, tmp_path / "data", wishes={"tls": True})
+    settings = plan.services()[0].environment
+    assert settings["IOC_BROKER_URL"].startswith("mqtts://ioc:")
+    assert settings["IOC_BROKER_CA"] == str(tmp_path / "data" / "tls" / "ca.pem")
+    assert settings["IOC_TLS_CERT"] == f"local:{tmp_path / 'data' / 'tls'}"
+    assert settings["IOC_BASE_URL"] == "https://127.0.0.1:1"
+    assert plan.authority == tmp_path / "data" / "tls" / "ca.pem"
+    assert planned(city, tmp_path / "plain").authority is None
+
+
 # The commands.
 
 
@@ -474,9 +549,9 @@ def test_the_commands_add_write_and_revoke(database_url, conn, city, tmp_path, p
 
 
 def test_the_session_of_the_ingester_has_a_name_nobody_can_guess():
-    from ingest.address import Address
-    from ioc.errors import BrokerError
-
     assert Address.parse("mqtt://a:b@h:1883?client=3f2a").client == "3f2a"
+    folder = SimpleNamespace(city=SimpleNamespace(key="town"))
+    assert client_id(folder, Share(mark="3f2a")) == "ioc-town-ingest-3f2a"
+    assert client_id(folder, Share()) == "ioc-town-ingest"
     with pytest.raises(BrokerError, match="letters and digits"):
         Address.parse("mqtt://h?client=a%2Fb")
