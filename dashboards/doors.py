@@ -49,7 +49,7 @@ class Doors:
         self._pool, self._secret = pool, secret
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._wrong = Limit(most=30, per_minute=30)
-        self._away = 0.0  # when the store was found away last
+        self._away = float("-inf")  # when the store was found away last
         self._at_once = asyncio.Semaphore(2)  # a flood of wrong keys leaves connections for those who are in
 
     async def find(self, cookies: dict[str, str], authorization: str, address: str) -> Holder | None:
@@ -93,10 +93,8 @@ class Doors:
             raise Flooding
         try:
             async with self._at_once:
-                self._be_short()
-                holder = await asyncio.to_thread(self._look, look, key, address)
+                holder = await self._asked(look, key, address)
         except StoreAway:
-            self._away = max(self._away, time.monotonic()) if self._away <= now else self._away
             if known is None or known.holder is None or now - known.at > KEPT:
                 raise
             return known.holder
@@ -105,10 +103,15 @@ class Doors:
         self._remember(mark, _Known(holder._replace(renewed="") if holder else None, now))
         return holder
 
-    def _be_short(self) -> None:
-        """Raises StoreAway where somebody has just waited in vain: not everybody must."""
+    async def _asked(self, look: Look, key: str, address: str) -> Holder | None:
+        """Raises StoreAway: at once where somebody has just waited in vain for it, for not everybody must."""
         if time.monotonic() - self._away < _AGAIN:
             raise StoreAway
+        try:
+            return await asyncio.to_thread(self._look, look, key, address)
+        except StoreAway:
+            self._away = time.monotonic()
+            raise
 
     def _remember(self, mark: bytes, known: _Known) -> None:
         self._known[mark] = known
