@@ -9,22 +9,37 @@ from typing import TYPE_CHECKING, Any
 import dash
 import orjson
 from dash import Dash
+from dash.backends._fastapi import FastAPIDashServer
 from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse
 
-from dashboards import account, ack, basemap, downloads, login, map_routes, oidc, oidc_rig, shell, surface, viewer, wall
-from dashboards.callbacks import ForbiddenError, page_layout
+from dashboards import (
+    account,
+    ack,
+    audit_export,
+    basemap,
+    downloads,
+    faults,
+    login,
+    map_routes,
+    oidc,
+    oidc_rig,
+    openapi,
+    shell,
+    surface,
+    viewer,
+    wall,
+)
+from dashboards.callbacks import page_layout
 from dashboards.context import use
 from dashboards.guard import INSIDE, Guard, policy
 from dashboards.packed import Packed
-from dashboards.routes import router
+from dashboards.routes import api, router
 from ioc import plugins
 from ioc.language import words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from fastapi import Request, Response
     from starlette.types import Message
 
     from dashboards.context import Context
@@ -57,23 +72,27 @@ def make(context: Context, lifespan: Callable[[], Any]) -> FastAPI:
             await _warm(server)
             yield
 
-    server = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None)
+    server = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=openapi.ADDRESS)
+    openapi.describe(server)
+    faults.handle(server)
     server.include_router(login.router)
     server.include_router(account.router)
-    server.include_router(oidc.router)
     server.include_router(map_routes.router)
+    server.include_router(api)
     server.include_router(router)
     server.include_router(downloads.router)
     server.include_router(ack.router)
+    server.include_router(audit_export.router)
+    server.include_router(oidc.router)
     options: Any = {"use_pages": True, "pages_folder": "", "use_async": True, "update_title": None, "title": "IOC",
                     "suppress_callback_exceptions": True, "include_pages_meta": False}  # fmt: skip
+    FastAPIDashServer.websocket_capability = False  # its callbacks over a socket: a way in that nothing here needs
     app = App("dashboards", server=server, assets_folder=str(wall.ASSETS), **options)  # type: ignore[arg-type]
     app.context = context
     _register_pages()
     app.layout = shell.layout
     language = context.folder.city.languages[0]
     server.add_middleware(Packed)
-    server.add_exception_handler(ForbiddenError, _forbidden)
     surface.learn()
     server.add_middleware(Guard, doors=context.doors, names=context.names, language=language, csp=lambda: _csp(app),
                           auth=context.settings.auth)  # fmt: skip
@@ -92,10 +111,6 @@ def _register_pages() -> None:
 
 def _csp(app: App) -> str:
     return policy(list(app.csp_hashes()), basemap.origins(app.context.folder))
-
-
-async def _forbidden(_: Request, error: Exception) -> Response:
-    return PlainTextResponse(f"{error}\n", 403)
 
 
 async def _warm(server: FastAPI) -> None:

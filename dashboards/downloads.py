@@ -7,10 +7,11 @@ import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse, PlainTextResponse
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.background import BackgroundTask
 
 from dashboards.context import current
@@ -22,9 +23,11 @@ from ioc.store import database, export, export_rows, screens
 from ioc.store.pieces import ALWAYS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ioc.store.database import Connection
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["files"])
 FORMATS = {
     "csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet",
     "geoparquet": "application/vnd.apache.parquet", "geojson": "application/geo+json",
@@ -33,8 +36,46 @@ _AT_ONCE = asyncio.Semaphore(2)  # files being written: each takes a connection 
 _MOST = 20_000_000  # rows: more than a browser's file should hold; `ioc export` has no such limit
 
 
+_KINDS = {kind: {"schema": {"type": "string", "contentMediaType": kind}} for kind in sorted(set(FORMATS.values()))}
+_FILES: Any = {200: {"description": "The file, as an attachment.", "content": _KINDS}}
+
+
 class TooMuchError(StoreError):
     """More rows than a download may have."""
+
+
+def _time(said: str) -> str:
+    """A time that is one, also in UTC. Raises ValueError."""
+    if said and not 4 <= datetime.fromisoformat(said).year <= 9996:
+        raise ValueError(f"{said}: years go from 4 to 9996")
+    return said
+
+
+def _one_of(kinds: Collection[str], fault: str) -> Any:
+    def known(said: str) -> str:
+        if said not in kinds:
+            raise ValueError(fault.format(said[:40]) + f"; there are: {', '.join(kinds)}")
+        return said
+
+    return AfterValidator(known), Field(json_schema_extra={"enum": list(kinds)})
+
+
+_Keys = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=200)]
+_Time = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"}), AfterValidator(_time)]
+
+
+class Asked(BaseModel):
+    """A wish in an address. series: numbers with commas between; they stand for sensor and metric."""
+
+    what: Annotated[str, *_one_of(export.KINDS, "there is no {!r} to export")] = "readings"
+    format: Annotated[str, *_one_of(FORMATS, "there is no format {!r}")] = "csv"
+    series: Annotated[str, Field(max_length=10_000, pattern=r"^[0-9, ]*$")] = ""
+    sensor: _Keys = []
+    metric: _Keys = []
+    feed: _Keys = []
+    area: _Keys = []
+    start: _Time = ""
+    stop: _Time = ""
 
 
 @router.get("/export", response_class=FileResponse, responses=_FILES)
@@ -65,7 +106,7 @@ def _drop(path: Path) -> None:
 def _wanted(conn: Connection, asked: Asked) -> export.Wanted:
     """The wish of an address. Raises ValueError, ExportError."""
     names = {key: tuple(filter(None, getattr(asked, key))) for key in ("feed", "area", "metric", "sensor")}
-    ids = [int(s) for s in asked.series.split(",") if s and len(s) < 10]
+    ids = [int(s) for s in asked.series.replace(" ", "").split(",") if s and len(s) < 10]
     if asked.series:
         rows = screens.named_series(conn, ids)
         if not rows:
@@ -74,19 +115,14 @@ def _wanted(conn: Connection, asked: Asked) -> export.Wanted:
         names["metric"] = tuple({row["metric"] for row in rows})
     return export.Wanted(
         what=asked.what, feeds=names["feed"], areas=names["area"], metrics=names["metric"], sensors=names["sensor"],
-        language=CURRENT.get().language, start=_time(asked.start, ALWAYS[0]), end=_time(asked.stop, ALWAYS[1]),
+        language=CURRENT.get().language, start=_utc(asked.start, ALWAYS[0]), end=_utc(asked.stop, ALWAYS[1]),
     )  # fmt: skip
 
 
-def _time(said: str, otherwise: datetime) -> datetime:
-    """In UTC; a time without a zone is the city's. Raises ValueError."""
-    if not said:
-        return otherwise
-    at = datetime.fromisoformat(said)
-    try:
-        return (at if at.tzinfo else at.replace(tzinfo=current().zone)).astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{said}: there is no such time in UTC") from None
+def _utc(said: str, otherwise: datetime) -> datetime:
+    """A time without a zone is the city's."""
+    at = datetime.fromisoformat(said) if said else otherwise
+    return (at if at.tzinfo else at.replace(tzinfo=current().zone)).astimezone(UTC)
 
 
 def _write(wanted: export.Wanted, form: str, path: Path) -> None:

@@ -226,7 +226,7 @@ def _moment(scope: Scope, headers: dict[str, str]) -> datetime | None:
         said = parse_qs(query).get("at", [""])[0]
         with suppress(ValueError, OverflowError):
             at = datetime.fromisoformat(said)
-            return at.astimezone(UTC) if at.tzinfo else None
+            return at.astimezone(UTC) if at.tzinfo and 1970 <= at.year < 9000 else None
     return None
 
 

@@ -12,7 +12,7 @@ import orjson
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
-from dashboards import displays, guard, points, presence, then, wall
+from dashboards import displays, guard, openapi, points, presence, then, wall
 from dashboards.basemap import drawing
 from dashboards.context import current
 from dashboards.hub import Screen
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
+api = APIRouter()  # what programs read; described in openapi.py
 router.include_router(displays.router)
 _YEAR = 365 * 86400
 IMAGE_KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp",
                ".gif": "image/gif", ".avif": "image/avif"}  # fmt: skip
 REVOKED = 4401  # a socket's end
+_UNWELL: Any = {503: {"model": openapi.State, "description": "It does not."}}
 
 
 def _json(content: Any, *, packed: bool = False) -> Response:
@@ -44,13 +46,13 @@ def _json(content: Any, *, packed: bool = False) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
-@router.get("/api/city")
+@api.get("/api/city", response_model=openapi.City, tags=["city"])
 async def city() -> Response:
     """What a screen must know before it draws."""
     return _json(wall.city_facts(current().folder, CURRENT.get().scenes))
 
 
-@router.get("/api/points")
+@api.get("/api/points", response_model=openapi.Points, tags=["points"])
 async def the_points() -> Response:
     """Every point of the newest generation, in the viewer's language; packed once for all."""
     live, caches = current().live, current().caches
@@ -65,7 +67,7 @@ async def the_points() -> Response:
     return caches[key]  # type: ignore[no-any-return]
 
 
-@router.get("/api/basemap")
+@api.get("/api/basemap", response_model=openapi.Drawing, tags=["map"])
 async def basemap() -> Response:
     """The base map of the city folder, GeoJSON; an empty one where the folder has none."""
     file = drawing(current().folder)
@@ -82,6 +84,8 @@ async def basemap() -> Response:
 @router.get("/images/{name}")
 async def image(name: str) -> Response:
     """A picture of the city folder's images/, for walls. Nothing else can be named."""
+    if not name.isprintable():
+        return PlainTextResponse("there is no such picture\n", 404)
     file = (current().folder.path / "images" / name).resolve()
     inside = file.is_relative_to((current().folder.path / "images").resolve())
     kind = IMAGE_KINDS.get(file.suffix.lower())
@@ -187,21 +191,23 @@ async def choose_language(code: str, request: Request) -> Response:
     return answer
 
 
-@router.get("/healthz")
+@api.get("/healthz", response_model=openapi.State, responses=_UNWELL, tags=["process"])
 async def healthz() -> Response:
+    """Whether the process lives: 200, or 503 with why."""
     state = current().health.state()
     return Response(orjson.dumps(state), 200 if state["alive"] else 503, media_type="application/json")
 
 
-@router.get("/readyz")
+@api.get("/readyz", response_model=openapi.State, responses=_UNWELL, tags=["process"])
 async def readyz() -> Response:
+    """Whether it can serve: 200, or 503 with why."""
     state = current().health.state()
     return Response(orjson.dumps(state), 200 if state["ready"] else 503, media_type="application/json")
 
 
-@router.get("/metrics")
+@api.get("/metrics", response_class=PlainTextResponse, tags=["process"])
 async def metrics() -> Response:
-    """For Prometheus; behind the password where there is one (IOC_HEALTH_PORT serves it without)."""
+    """Figures of this process for Prometheus (IOC_HEALTH_PORT serves them to a machine of your own without a token)."""
     from prometheus_client import generate_latest
 
     return Response(await asyncio.to_thread(generate_latest), media_type="text/plain; version=0.0.4; charset=utf-8")

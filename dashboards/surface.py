@@ -42,6 +42,7 @@ NEEDS: dict[str, Right] = {
     "/api/areas/": Right.WALL,
     "/api/basemap": Right.WALL,
     "/api/basemap/": Right.WALL,
+    "/api/openapi.json": Right.LOOK,
     "/api/": Right.LOOK,
     "/export": Right.EXPORT,
     "/mail/": Right.MAIL,

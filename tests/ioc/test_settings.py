@@ -124,3 +124,22 @@ def test_a_log_line_hides_passwords_and_cannot_be_forged(capsys):
     assert "hunter2" not in said
     assert len(said.splitlines()) == 1
     assert said.split(" ")[1] == "WARNING"
+
+
+def test_no_foreign_text_begins_a_line_colours_a_terminal_or_turns_the_reading_direction(capsys):
+    """As a topic, a client's id, an account's name or an SMTP server's answer would: here, for whoever logs it."""
+    log.start("info")
+    foreign = "a\r\n\x1b[31mred\x07\x00\u2028b\u202etxt.exe\x85c\x9bd\udcff" + "é ລາວ Trạm\t" + "x" * 30_000
+    logging.getLogger("x").warning("topic %s", foreign)
+    try:
+        exec("raise ValueError('told' + chr(10) + '2026-01-01T00:00:00.000Z ERROR x: forged' + chr(27) + '[2J')")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    said = capsys.readouterr().err
+    first, *trace = said.splitlines()
+    assert r"a\r\n\x1b[31mred\x07\x00\u2028b\u202etxt.exe\x85c\x9bd\udcffé ລາວ Trạm" in first
+    assert len(first) < 25_000
+    assert trace[0].endswith("x: failed")
+    assert all(line.startswith("    ") for line in trace[1:])
+    assert any("forged" in line for line in trace)
+    assert not set(said) & {"\x1b", "\x00", "\x85", "\u2028", "\u202e"}
