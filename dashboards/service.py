@@ -19,8 +19,8 @@ from dashboards.live import Live
 from dashboards.names import Names
 from ioc.access.door import is_loopback, refuse_open_door
 from ioc.config import folder as city_folder
-from ioc.errors import ConfigError, StartError, StoreError
-from ioc.store import database, people, registry
+from ioc.errors import AccessError, ConfigError, StartError, StoreError
+from ioc.store import database, entering, people, registry
 from ioc.store.replica import Past
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ _GRACE = 3  # seconds that open requests get at the end
 def run(folder: Path, settings: Settings, stop: threading.Event, health: Health) -> None:
     """Serve until `stop`. Raises ConfigError, StartError."""
     settings.require("database_url")
+    with suppress(StoreError):  # it is made as soon as the store answers
+        _first_account(settings)
     refuse_open_door(settings, accounts=_somebody(settings))
     city = city_folder.load(folder)
     certificate = tls.options(settings, stop)
@@ -70,6 +72,18 @@ def run(folder: Path, settings: Settings, stop: threading.Event, health: Health)
         stop.set()
         past.close()
         pool.close(timeout=2)
+
+
+def _first_account(settings: Settings) -> None:
+    """The account `admin` with IOC_PASSWORD, where there is none at all. Raises StartError, StoreError."""
+    if not settings.password:
+        return
+    try:
+        with database.connect(settings.database_url, name="ioc dashboards") as conn:
+            if entering.first_account(conn, settings.password, settings.breached):
+                log.info("the account admin is made, with IOC_PASSWORD: the setting is not needed any more")
+    except AccessError as error:
+        raise StartError(f"IOC_PASSWORD cannot be the first account's: {error}") from error
 
 
 def _somebody(settings: Settings) -> bool:
@@ -118,6 +132,10 @@ def _follow(live: Live, settings: Settings, stop: threading.Event) -> None:
     """Sync the registry once the store answers, then follow it."""
     while not stop.is_set() and not _sync(settings, live.folder):
         stop.wait(1.0)
+    try:
+        _first_account(settings)
+    except (StartError, StoreError) as error:
+        log.error("%s", error)  # noqa: TRY400  no traceback helps
     live.run(stop)
 
 

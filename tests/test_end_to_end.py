@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from email import message_from_bytes, policy
+from urllib.parse import urlsplit
 
 import psutil
 import psycopg
@@ -25,6 +27,7 @@ class Up:
     def __init__(self, folder, port):
         self.folder, self.port = folder, port
         self.process = None
+        self.browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
 
     def start(self):
         command = [sys.executable, "-m", "ioc", "up", "--data", str(self.folder), "--port", str(self.port)]
@@ -58,10 +61,20 @@ class Up:
         except (OSError, KeyError, ValueError, psycopg.Error):
             return 0
 
+    def enter(self):
+        """Through the link that is printed: once."""
+        link = self.wait(
+            lambda: re.findall(r"Open (http://127.0.0.1:\S+/first/\S+)", self.says()), "a link is printed"
+        )[-1]
+        request = urllib.request.Request(link, data=b"", headers={"Origin": f"http://127.0.0.1:{self.port}"})
+        with self.browser.open(request, timeout=20) as answer:
+            assert answer.url.endswith("/account/first")
+
     def page(self, path):
+        """The status of a page, of this page: not of the log-in."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status
+            with self.browser.open(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status if urlsplit(answer.url).path == path else 0
         except urllib.error.HTTPError as error:
             return error.code
         except OSError:
@@ -142,7 +155,10 @@ def another_terminal_sees_it(up):
 
 def the_first_readings_are_on_the_map(up):
     up.wait(lambda: up.number("SELECT count(*) FROM latest") > 100, "readings arrive")
-    up.wait(lambda: up.page("/wall") == 200 and up.page("/") == 200, "the pages answer")
+    up.wait(lambda: up.says().count("/first/"), "a link is printed")
+    assert up.page("/") == 0
+    up.enter()
+    up.wait(lambda: up.page("/wall") == 200 and up.page("/alarms") == 200, "the pages answer")
     up.wait(lambda: up.number("SELECT count(*) FROM latest") > 1500, "1,500 series speak")
 
 
@@ -166,7 +182,7 @@ def every_child_killed_with_9_comes_back(up):
     now = up.wait(lambda: up.number("SELECT now()"), "the database answers")
     newer = f"SELECT count(*) FROM latest WHERE received_at > '{now}'"
     up.wait(lambda: up.number(newer) > 100, "readings arrive again after all that")
-    up.wait(lambda: up.page("/wall") == 200, "the wall answers again")
+    up.wait(lambda: up.page("/wall") == 200, "the wall answers again, and nobody was logged out")
 
 
 def a_rule_goes_wrong_and_a_mail_is_caught(up):

@@ -18,7 +18,7 @@ COLUMNS = ("account", "address", "role", "areas", "feeds", "logs in by", "last",
 
 def near(word: str, known: Sequence[str]) -> str:
     folded = {name.casefold(): name for name in known}
-    near = get_close_matches(word.casefold(), list(folded), 3, 0.5)
+    near = get_close_matches(word.casefold(), list(folded), 3, 0.6)
     return f": did you mean {' or '.join(folded[n] for n in near)}?" if near else ""
 
 

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -19,7 +21,8 @@ from ioc import cli
 from ioc.errors import StartError
 from ioc.processes import lives
 from ioc.settings import Settings
-from ioc.up import before, borrow, folder
+from ioc.store import database, people
+from ioc.up import before, borrow, entry, folder
 from ioc.up.child import Child, Spec
 from ioc.up.folder import DataFolder
 from ioc.up.supervisor import Stopped, Supervisor
@@ -109,6 +112,44 @@ def test_a_taken_port_is_told_with_one_that_is_free(capsys, tmp_path):
 def test_an_address_that_is_not_ours_is_told():
     with pytest.raises(StartError, match=r"cannot listen on 192\.0\.2\.1"):
         before.check_port("192.0.2.1", 8050, "--port")
+
+
+@pytest.mark.parametrize(
+    ("environment", "more", "remedy"),
+    [
+        ({}, [], "add --tls"),
+        ({"IOC_AUTH": "open"}, ["--tls"], "leave IOC_AUTH away"),
+        ({"IOC_PASSWORD": "chín con cá tra dưới cầu"}, [], "IOC_TLS_CERT"),
+    ],
+)
+def test_an_open_door_is_refused_with_the_remedy_before_anything_starts(
+    capsys, tmp_path, monkeypatch, environment, more, remedy
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    port = str(services.free_port())
+    words = ["up", str(SOUND), "--data", str(tmp_path / "data"), "--port", port, "--host", "0.0.0.0", *more]
+    assert cli.main(words) == 1
+    said = capsys.readouterr().err
+    assert "--host 0.0.0.0 shows the city to the network" in said
+    assert remedy in said
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_first_account_is_made_once_and_a_link_lets_its_owner_in(database_url):
+    settings = Settings(database_url=database_url, base_url="http://127.0.0.1:8050/")
+    with pytest.raises(StartError, match=r"IOC_PASSWORD cannot be the first account's: .*guess"):
+        entry.first_account(settings, "password1234")
+    entry.first_account(settings, "chín con cá tra dưới cầu")
+    entry.first_account(settings, "another one, as it is later")
+    one, two = entry.link(settings), entry.link(settings)
+    assert one.startswith("http://127.0.0.1:8050/first/")
+    with database.connect(database_url) as conn:
+        assert [(p.name, bool(p.password)) for p in people.everybody(conn)] == [("admin", True)]
+        assert people.use_link(conn, one.rpartition("/")[2], datetime.now(UTC)) is None  # the next start made it void
+        assert people.use_link(conn, two.rpartition("/")[2], datetime.now(UTC)).name == "admin"
+    assert entry.link(replace(settings, auth="open")) == ""
+    assert entry.link(replace(settings, database_url="postgresql://x@127.0.0.1:1/x")) == ""
 
 
 def test_a_city_folder_that_is_not_there_is_told(capsys, tmp_path):
