@@ -62,6 +62,7 @@ def filed(case: Case) -> Iterator[Finding]:
         "IOC_TLS_CERT": settings.tls_cert,
         "IOC_BROKER_CA": settings.broker_ca,
         "IOC_BROKER_CERT": settings.broker_cert,
+        "IOC_SMTP_CA": settings.smtp_ca,
         "IOC_OIDC_CA": settings.oidc_ca,
     }
     for name, path in given.items():
@@ -122,7 +123,14 @@ def targets(case: Case) -> Iterator[tuple[str, str, str, str, int, str]]:
         yield "the broker", "mqtt", "mqtt", broker.host, broker.port, settings.broker_ca
     if settings.smtp_url.startswith(("smtps", "smtp+starttls")):
         mail = address(settings.smtp_url, {"smtps": 465, "smtp+starttls": 587})
-        yield "the mail server", "mail", "smtps" if mail.scheme == "smtps" else "smtp", mail.host, mail.port, ""
+        yield (
+            "the mail server",
+            "mail",
+            "smtps" if mail.scheme == "smtps" else "smtp",
+            mail.host,
+            mail.port,
+            settings.smtp_ca,
+        )
     if oidc.scheme == "https" and oidc.hostname:
         yield "the log-in provider", "oidc", "web", oidc.hostname, oidc.port or 443, settings.oidc_ca
     yield from _database(settings.database_url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ioc.doctor import broker, certificates, database, files, host, keys, packages, reach, settings
+from ioc.doctor import audit, broker, certificates, database, files, host, keys, packages, people, reach, settings
 from ioc.doctor.case import Finding, Level, Unseen, note, serious
 from ioc.errors import IocError
 
@@ -22,7 +22,9 @@ ROOMS: Mapping[str, Sequence[Check]] = {
     "certificates": certificates.CHECKS,
     "database": database.CHECKS,
     "broker": broker.CHECKS,
+    "people": people.CHECKS,
     "keys": keys.CHECKS,
+    "audit": audit.CHECKS,
     "files": files.CHECKS,
     "host": host.CHECKS,
     "packages": packages.CHECKS,

@@ -110,6 +110,12 @@ def read_head(conn: Connection) -> Mark:
     return Mark(*row)
 
 
+def back(conn: Connection, rows: int) -> Mark:
+    """Where to begin to follow the last `rows` only. To be called within the transaction that follows them."""
+    number = max(0, read_head(conn).id - rows)
+    return Mark(number, _hash_of(conn, number) or "")
+
+
 def _hash_of(conn: Connection, number: int) -> str | None:
     with translated():
         row = (ZERO,) if number == 0 else conn.execute(_sql("hash_of"), {"id": number}).fetchone()

@@ -80,5 +80,11 @@ def one_time_links(conn: Connection) -> list[OneTime]:
         return cursor.execute(_sql("one_time_links")).fetchall()
 
 
+def feeds_heard(conn: Connection) -> list[tuple[str, datetime | None]]:
+    """(key, when its last message came) of every feed."""
+    with translated():
+        return conn.execute(_sql("feeds_heard")).fetchall()
+
+
 def _sql(name: str) -> bytes:
     return queries.load("checkup")[name]

@@ -13,16 +13,23 @@ from types import SimpleNamespace
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 
 from ioc import cli
+from ioc.access import passwords
+from ioc.access.brokers import Hashes
 from ioc.access.holder import Who
-from ioc.doctor import broker, certificates, database, files, host, keys, packages, reach, settings, visit
+from ioc.access.rights import Role as Role_
+from ioc.doctor import audit as audit_room
+from ioc.doctor import broker, certificates, database, files, host, keys, packages, people, reach, settings, visit
 from ioc.doctor.case import Case, Level, Unseen, note, serious, weak
 from ioc.doctor.reach import Open, Place
 from ioc.embedded.broker import Broker
 from ioc.settings import Settings, address
-from ioc.store import audit, tokens
+from ioc.store import audit, displays, publishers, tokens
+from ioc.store import people as store_people
 from ioc.store.checkup import Role
+from ioc.store.people import Person
 from tests import services
 from tests.ioc.doctor_parts import certificate, server
 
@@ -584,3 +591,122 @@ def test_markup_and_control_characters_are_only_text(doctor, conn, database_url)
     conn.execute("UPDATE token SET created_at = now() - interval '100 days'")
     said = doctor(database_url=database_url, http_port=services.free_port())[1]
     assert "[red]x[/red]" in said
+
+
+# Accounts, publishers, displays, the audit.
+
+
+def person(**given):
+    own = {"name": "lan", "role": Role_.ADMINISTRATOR, "totp": b"x", "created_at": NOW, "seen_at": NOW}
+    none = dict.fromkeys(Person._fields) | {"password": "", "issuer": "", "areas": (), "feeds": (), "recovery": 0}
+    return Person(**none | own | given)
+
+
+def told(*people_, others_ask=False):
+    return {f.about: f.level for f in people.judge(people_, NOW, others_ask=others_ask)}
+
+
+def test_nobody_who_can_log_in():
+    assert told() == told(person(disabled_at=NOW)) == {"people.none": Level.WEAK}
+    assert told(others_ask=True) == told(person()) == {}
+
+
+def test_an_administrator_without_codes_is_weak_but_by_a_provider():
+    assert told(person(totp=None)) == {"people.no_codes": Level.WEAK}
+    assert told(person(totp=None, issuer="https://id.example.org")) == {}
+    assert told(person(totp=None, role=Role_.MANAGER)) == {}
+
+
+def test_many_administrators():
+    assert told(*[person(name=f"p{n}") for n in range(6)]) == {"people.administrators": Level.WEAK}
+    assert told(*[person(name=f"p{n}") for n in range(5)]) == {}
+
+
+def test_accounts_that_nobody_uses():
+    old = NOW - timedelta(days=100)
+    assert told(person(seen_at=None, created_at=old)) == {"people.never": Level.WEAK}
+    assert told(person(seen_at=old, created_at=old)) == {"people.unused": Level.WEAK}
+    assert told(person(), person(disabled_at=old)) == {"people.disabled": Level.NOTE}
+    assert told(person(locked_until=NOW + timedelta(hours=1))) == {"people.locked": Level.NOTE}
+    assert told(person(locked_until=old)) == {}
+
+
+def test_passwords_kept_as_they_once_were_and_links_that_are_open(conn):
+    assert found(people.accounts, case(conn=conn, auth="open")) == {}
+    who = Who("lan", address="terminal")
+    with conn.transaction():
+        weak_hash = PasswordHasher(time_cost=1, memory_cost=1024).hash("one two three four")
+        lan = store_people.add(conn, who, store_people.New(name="lan", role=Role_.VIEWER, password=weak_hash))
+    assert found(people.accounts, case(conn=conn)) == {"people.old_hash": Level.NOTE}
+    with conn.transaction():
+        store_people.set_password(conn, who, lan, passwords.hashed("one two three four"), NOW)
+    assert found(people.accounts, case(conn=conn)) == found(people.links, case(conn=conn)) == {}
+    with conn.transaction():
+        store_people.link(conn, who, lan, datetime.now(UTC))
+    (one,) = people.links(case(conn=conn))
+    assert (one.about, "lan" in one.what) == ("people.links", True)
+    conn.execute("UPDATE one_time SET used_at = now()")
+    assert found(people.links, case(conn=conn)) == {}
+
+
+def test_publishers_that_end_or_that_nobody_hears(conn):
+    who = Who("lan", address="terminal")
+    conn.execute("INSERT INTO feed (key, name) VALUES ('rain', '{}')")
+    publishers.add(conn, who, "vendor", Hashes("$2b$x", "$7$x"), feeds=["rain"])
+    given = case(conn=conn)
+    assert found(keys.publishers, given) == {}
+    conn.execute("UPDATE publisher SET created_at = now() - interval '100 days'")
+    assert found(keys.publishers, given) == {"keys.publisher_unused": Level.WEAK}
+    conn.execute("INSERT INTO feed_contact (feed_id, received_at) SELECT id, now() FROM feed WHERE key = 'rain'")
+    assert found(keys.publishers, given) == {}
+    conn.execute("UPDATE publisher SET expires_at = now() + interval '3 days'")
+    assert found(keys.publishers, given) == {"keys.publisher_soon": Level.NOTE}
+    publishers.revoke(conn, who, "vendor")
+    assert found(keys.publishers, given) == {}
+
+
+def test_displays_that_nobody_sees_or_approves(conn):
+    assert found(keys.displays, case(conn=conn)) == {}
+    assert displays.ask(conn, "192.0.2.1")
+    assert found(keys.displays, case(conn=conn)) == {"keys.displays_waiting": Level.NOTE}
+    conn.execute("DELETE FROM pairing")
+    conn.execute(
+        "INSERT INTO display (name, key, created_by, created_at) VALUES ('hall', sha256('k'), 'lan', now() - interval '91 days')"
+    )
+    assert found(keys.displays, case(conn=conn)) == {"keys.display_unused": Level.WEAK}
+    conn.execute("UPDATE display SET seen_at = now()")
+    assert found(keys.displays, case(conn=conn)) == {}
+
+
+def test_an_audit_that_somebody_changed(conn):
+    given = case(conn=conn)
+    with conn.transaction():
+        for n in range(5):
+            audit.note(conn, Who("lan"), "person.add", f"p{n}")
+    assert found(audit_room.chain, given) == {}
+    conn.execute("SET session_replication_role = replica")
+    conn.execute("UPDATE audit SET subject = 'nobody' WHERE id = 3")
+    assert found(audit_room.chain, given) == {"audit.broken": Level.SERIOUS}
+    conn.execute("UPDATE audit SET subject = 'p2' WHERE id = 3")
+    assert found(audit_room.chain, given) == {}
+    conn.execute("DELETE FROM audit WHERE id = 2")
+    assert found(audit_room.chain, given) == {"audit.broken": Level.SERIOUS}
+    conn.execute("DELETE FROM audit_head")
+    assert found(audit_room.chain, given) == {"audit.broken": Level.SERIOUS}
+
+
+def test_only_the_newest_part_of_a_long_audit_is_followed(conn, monkeypatch):
+    monkeypatch.setattr(audit_room, "_ROWS", 3)
+    with conn.transaction():
+        for n in range(6):
+            audit.note(conn, Who("lan"), "person.add", f"p{n}")
+    conn.execute("SET session_replication_role = replica")
+    conn.execute("UPDATE audit SET subject = 'nobody' WHERE id = 2")
+    assert found(audit_room.chain, case(conn=conn)) == {}, "`ioc audit verify` follows all of it"
+    conn.execute("UPDATE audit SET subject = 'nobody' WHERE id = 5")
+    assert found(audit_room.chain, case(conn=conn)) == {"audit.broken": Level.SERIOUS}
+
+
+def test_every_room_is_in_the_visit():
+    rooms = {f.stem for f in Path(visit.__file__).parent.glob("*.py") if "CHECKS = (" in f.read_text()}
+    assert set(visit.ROOMS) == rooms

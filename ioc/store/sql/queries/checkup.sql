@@ -22,3 +22,7 @@ SELECT max(at) FROM audit WHERE deed = 'backup.take';
 -- Not used, not over, of accounts that may log in.
 SELECT p.name, o.ends_at FROM one_time o JOIN person p ON p.id = o.person_id
 WHERE o.used_at IS NULL AND o.ends_at > now() AND p.disabled_at IS NULL ORDER BY o.ends_at DESC;
+
+-- feeds_heard --
+-- When each feed's last message came.
+SELECT f.key, c.received_at FROM feed f LEFT JOIN feed_contact c ON c.feed_id = f.id ORDER BY f.key;
