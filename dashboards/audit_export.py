@@ -62,9 +62,7 @@ async def take(asked: Annotated[Asked, Query()]) -> Response:
         _drop(path)
         raise
     name = f"ioc-audit-{datetime.now(UTC):%Y%m%d-%H%M}.{asked.format}"
-    return FileResponse(
-        path, media_type=_TYPES[asked.format], filename=name, background=BackgroundTask(_drop, path)
-    )
+    return FileResponse(path, media_type=_TYPES[asked.format], filename=name, background=BackgroundTask(_drop, path))
 
 
 def _drop(path: Path) -> None:
