@@ -34,7 +34,6 @@ class Topics(NamedTuple):
 
     publish: tuple[str, ...]
     listen: tuple[str, ...]
-    pulled: bool
 
 
 def topics(folder: Path) -> dict[str, Topics]:
@@ -46,7 +45,7 @@ def topics(folder: Path) -> dict[str, Topics]:
 
 
 def _topics(feed: Mapping[str, Any]) -> Topics:
-    return Topics(_texts(feed.get("topic", ())), _texts(feed.get("listens", ())), "http" in feed)
+    return Topics(_texts(feed.get("topic", ())), _texts(feed.get("listens", ())))
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -54,24 +53,28 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 class Own(NamedTuple):
-    """The hashes of our own programs' passwords."""
+    """The hashes of our own programs' passwords. sample: topics of the sample city as it came."""
 
     everything: Hashes
     simulate: Hashes
     bridge: Hashes
+    sample: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, everything: str, simulate: str, bridge: str) -> Own:
         return cls(hashed(everything), hashed(simulate), hashed(bridge))
 
     def users(self, feeds: Mapping[str, Topics]) -> list[User]:
-        """The ingester reads all; who publishes for us is limited as others are."""
+        """The ingester reads all; who publishes for us hears nothing.
+
+        The bridge may send anything: it takes a feed up as soon as we do, and a broker that hangs up on its first
+        message would be one that does not take the topic.
+        """
         said = tuple(topic for feed in feeds.values() for topic in feed.publish)
-        pulled = tuple(topic for feed in feeds.values() if feed.pulled for topic in feed.publish)
         return [
             User("ioc", self.everything, ("#",), ("#", "$SYS/#")),
-            User("ioc-simulate", self.simulate, said),
-            User("ioc-bridge", self.bridge, pulled),
+            User("ioc-simulate", self.simulate, (*self.sample, *said)),
+            User("ioc-bridge", self.bridge, ("#",)),
         ]
 
 

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, settings: Settings, sample: Path) -> int:
         folder = (source if args.folder else before.own_copy(source, data)).resolve()
         simulate = args.simulate and city.get("key") == before.city_toml(sample).get("key")
         wishes = Wishes(city=folder, host=args.host, port=args.port, broker=args.broker, broker_port=args.broker_port,
-                        simulate=simulate, tls=args.tls)  # fmt: skip
+                        simulate=simulate, sample=sample if simulate else None, tls=args.tls)  # fmt: skip
         screen = Screen()
         screen.title(before.city_name(city), folder, data.path)
         if survivors:

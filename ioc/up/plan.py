@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ioc.access.brokers import fresh_password
+from ioc.access.brokers import PublisherError, fresh_password
 from ioc.embedded.broker import Broker, Tls, choose, free_port, listens
 from ioc.embedded.postgres import Postgres
 from ioc.up.admission import Own, topics
@@ -38,6 +38,7 @@ class Wishes:
     broker: str = "auto"
     broker_port: int = 0
     simulate: bool = True
+    sample: Path | None = None  # the sample city as it came
     tls: bool = False  # screens and broker speak it, with certificates of a local authority
 
 
@@ -137,7 +138,12 @@ class Plan:
         broker = Broker(kind, self._data.broker, port, users=None if anybody else ())
         if not anybody:
             self.own = Own.of(*(self._broker_password(name) for name in ("ioc", "ioc-simulate", "ioc-bridge")))
-            with suppress(OSError, ValueError):  # a folder with faults is refused a moment later, with all of them
+            if wishes.sample:
+                shipped = tuple(topic for feed in topics(wishes.sample).values() for topic in feed.publish)
+                self.own = self.own._replace(sample=shipped)
+            with suppress(
+                OSError, ValueError, PublisherError
+            ):  # a folder with faults is refused a moment later, with all of them
                 broker.users = tuple(self.own.users(topics(wishes.city)))
         if wishes.tls:
             self.renew_certificate()

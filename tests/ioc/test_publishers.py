@@ -364,7 +364,7 @@ def test_topics_follow_the_folder(tmp_path):
     assert {u.name: u.publish for u in own} == {
         "ioc": ("#",),
         "ioc-simulate": ("a/{s}", "b/#", "p"),
-        "ioc-bridge": ("p",),
+        "ioc-bridge": ("#",),
     }
     bad = one._replace(topics=["a\nuser ioc"])
     assert [u.name for u in admission.users([bad, one], found)] == ["x"]
@@ -488,8 +488,16 @@ def test_a_session_that_is_there_already_keeps_its_name(city, tmp_path):
 def test_a_trial_that_asks_for_it_lets_everybody_in_and_nothing_else_does(city, tmp_path):
     assert planned(city, tmp_path / "open", auth="open").broker.users is None
     assert planned(city, tmp_path / "proxy", auth="proxy").broker.users is not None
-    (city / "feeds" / "air.toml").write_text("broken")
-    assert planned(city, tmp_path / "broken").broker.users == ()
+    for wrong in ("broken", 'topic = "a\\nuser ioc"'):
+        (city / "feeds" / "air.toml").write_text(wrong)
+        assert planned(city, tmp_path / "broken").broker.users == ()
+
+
+def test_the_sample_city_goes_on_after_a_feed_was_taken_out_of_it(city, tmp_path):
+    (tmp_path / "shipped" / "feeds").mkdir(parents=True)
+    (tmp_path / "shipped" / "feeds" / "gone.toml").write_text('topic = "gone/{s}"')
+    plan = planned(city, tmp_path / "data", wishes={"sample": tmp_path / "shipped"})
+    assert {u.name: u.publish for u in plan.broker.users}["ioc-simulate"] == ("gone/{s}", "air/{sensor}")
 
 
 def test_with_tls_its_parts_trust_the_authority_of_the_data_folder(city, tmp_path):
