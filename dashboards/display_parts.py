@@ -64,8 +64,8 @@ def pages(row: Display) -> Any:
     if not row.build:
         return "–"
     if row.build == wall.build(current().folder):
-        return two(parts.sign("ok", "", word("displays.same")), row.build)
-    return two(parts.sign("warn", "!", word("displays.other")), row.build)
+        return two(parts.sign("ok", "", word("displays.same")), f" {row.build[:8]}")
+    return two(parts.sign("warn", "!", word("displays.other")), f" {row.build[:8]}")
 
 
 def facts(row: Display) -> Component:

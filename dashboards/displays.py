@@ -69,6 +69,8 @@ async def state(request: Request) -> Response:
     if not _asked.allows(network, now):
         return _json({"state": "slowly"}, 429)
     to = await _wanted(request)
+    if current().hub.away:
+        return _json({"state": "away"}, 503)
     try:
         async with _at_once:
             return await _state(request, to, network)
@@ -84,6 +86,8 @@ async def keep(request: Request) -> Response:
     if not _asked.allows(displays.network(CURRENT.get().address), time.monotonic()):
         return _json({"state": "slowly"}, 429)
     key = request.cookies.get(DISPLAY, "")
+    if current().hub.away:
+        return _json({"state": "away"}, 503)
     try:
         async with _at_once:
             holds = await _holds(key)
@@ -135,6 +139,8 @@ def pairing_page(request: Request) -> HTMLResponse:
 
 async def _orders(number: int) -> Orders | None:
     """None while the store is away: the screen is told later, over its socket."""
+    if current().hub.away:
+        return None
     try:
         return (await current().read(displays.orders, [number])).get(number)
     except StoreError:
