@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
+from ioc import cli
 from ioc.access.holder import Who
 from ioc.access.rights import Role
 from ioc.store import database, displays
@@ -213,3 +215,52 @@ def test_every_deed_is_in_the_audit_without_a_secret(conn, pair):
 )  # fmt: skip
 def test_a_flood_is_counted_by_its_network(address, same):
     assert displays.network(address) == same
+
+
+@pytest.fixture
+def ioc(database_url, monkeypatch, capsys):
+    """`ioc displays words...` -> (exit code, standard output, standard error)."""
+    monkeypatch.setenv("IOC_DATABASE_URL", database_url)
+
+    def run(*words):
+        code = cli.main(["displays", *words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_a_terminal_does_all_that_the_page_does(conn, ioc):
+    assert ioc("list")[:2] == (0, "no screens: open /wall on one, then `ioc displays approve CODE --name NAME`\n")
+    code, secret = displays.ask(conn, "10.0.0.7", "/wall")
+    assert f"{code[:4]}…" in ioc("list")[1]
+    assert ioc("approve", f"{code[:4]} {code[4:]}", "--name", "[b]Hall", "--scenes", "water, mobility", "--show", "water")[0] == 0  # fmt: skip
+    number = displays.find(conn, secret).display
+    assert ioc("switch", "[b]hall", "mobility", "--screen", "2")[1] == "[b]hall is told what to show; it is away, and hears of it when it comes back\n"  # fmt: skip
+    assert displays.orders(conn, [number])[number][3:5] == (["mobility"], 2)
+    assert ioc("switch", str(number))[0] == 0
+    assert displays.orders(conn, [number])[number].shows == []
+    assert json.loads(ioc("switch", str(number), "--address", "--json")[1])["shows"] is None
+    displays.seen(conn, [Sighting(number, "10.0.0.7", "water", 0, 1920, 1080, "x")])
+    shown = ioc("list")[1]
+    for said in ("[b]Hall", "alive", "water", "1920×1080", "mobility, water"):
+        assert said in shown
+    assert json.loads(ioc("list", "--json")[1])["displays"][0]["alive"] is True
+    assert ioc("reload", "[b]Hall")[1] == "[b]Hall is told to load itself anew\n"
+    assert ioc("revoke", "[b]Hall")[0] == 0
+    assert displays.find(conn, secret) is None
+    assert "revoked" in ioc("list", "--all")[1]
+    assert {who for (who,) in conn.execute("SELECT address FROM audit WHERE deed LIKE 'display.%'")} == {"terminal"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "remedy"),
+    [(["approve", "BCFHJKMN", "--name", "x"], 1, "changes every ten minutes"), (["revoke", "nobody"], 1, "ioc displays list"),
+     (["switch", "x", "--screen", "-1"], 2, "number of a screen"), (["approve", "BCFHJKMN"], 2, "--name"), ([], 2, "WHAT"),
+     (["reload", "99"], 1, "no key any more")],
+)  # fmt: skip
+def test_a_slip_says_its_remedy(ioc, words, code, remedy):
+    found, _, said = ioc(*words)
+    assert found == code
+    assert remedy in said
+    assert "Traceback" not in said
