@@ -9,6 +9,7 @@ from ioc.store import (
     alarm_commands,
     audit_commands,
     bench_commands,
+    display_commands,
     people_commands,
     publisher_commands,
     roster_commands,
@@ -48,6 +49,7 @@ def register(commands: Any) -> None:
     alarm_commands.register(commands)
     roster_commands.register(commands)
     token_commands.register(commands)
+    display_commands.register(commands)
     people_commands.register(commands)
     audit_commands.register(commands)
     publisher_commands.register(commands)

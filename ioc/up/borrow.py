@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Commands that look or publish; the parts of a production never borrow.
 BORROWERS = frozenset({"brief", "cap", "status", "replay", "feeds", "export", "alarms", "roster", "rules", "tokens",
-                       "publishers", "certificates", "audit", "doctor", "users"})  # fmt: skip
+                       "publishers", "certificates", "audit", "doctor", "users", "displays"})  # fmt: skip
 _LENT = ("database_url", "broker_url", "broker_ca")
 _TOLD = ("base_url", "http_host", "http_port", "hosts", "tls_cert", "smtp_url", "auth", "proxy")  # `ioc doctor` asks
 
