@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
@@ -12,9 +13,12 @@ from urllib.parse import urlencode
 import pyotp
 import pytest
 
+from dashboards import service
 from dashboards.login import path_of
 from ioc.access import codes, passwords
 from ioc.access.rights import Role
+from ioc.errors import StartError
+from ioc.settings import Settings
 from ioc.store import entering, people
 from tests.dashboards import accounts
 from tests.dashboards.conftest import Screens
@@ -331,6 +335,66 @@ def test_an_open_centre_has_no_accounts_and_no_log_in(screens):
     assert "IOC_AUTH=open" in me.ask("/account")[2]
 
 
+# As a person sees it
+
+
+def test_a_person_comes_by_a_link_chooses_a_password_and_logs_in_on_a_phone(browser, locked, store):
+    """Through the real pages, without a script; nothing is fetched from elsewhere, and the policy is kept."""
+    boss, faults = accounts.person(store, Role.ADMINISTRATOR), []
+    context = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False, locale="lo")
+    page = context.new_page()
+    page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    page.on("request", lambda r: None if r.url.startswith(locked.url) else faults.append(r.url))
+    page.goto(f"{locked.url}/language/en?next=/first/{invite(store, boss)}")
+    page.get_by_role("button", name="Go in").click()
+    page.get_by_label("Name").fill(f"Trần Văn Hải {boss.id}")
+    page.get_by_label("Password", exact=True).fill(GOOD)
+    page.get_by_label("New password again").fill(GOOD)
+    page.get_by_role("button", name="Save").click()
+    page.goto(f"{locked.url}/account")
+    assert page.get_by_role("heading", name=f"Trần Văn Hải {boss.id}").is_visible()
+    page.get_by_role("button", name="Log out").click()
+    page.goto(f"{locked.url}/alarms")
+    assert page.url == f"{locked.url}/login?next=/alarms"
+    page.get_by_label("Name or e-mail address").fill(f"trần văn hải {boss.id}")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    assert page.get_by_role("alert").inner_text() == "The name or the password is wrong."
+    page.get_by_label("Password").fill(GOOD)
+    page.get_by_role("button", name="Log in").click()
+    assert page.url == f"{locked.url}/alarms"
+    page.goto(f"{locked.url}/account")
+    for width in (320, 390, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.locator("main").bounding_box()["width"] <= width
+    context.close()
+    assert [f for f in faults if "401" not in f] == []
+
+
+@pytest.mark.parametrize("language", ["en", "vi", "lo"])
+def test_every_page_of_the_way_in_speaks_the_reader_s_language(me, coded, language):
+    lan, _, spare = coded
+    me.jar["ioc_language"] = language
+    pages = [me.ask("/login")[2], me.login(lan.name, "wrong")[2], me.login(lan.name, GOOD)[2], me.ask("/first/x")[2]]
+    me.ask("/login/code", {"code": spare[0]})
+    pages.append(me.ask("/account")[2])
+    for page in pages:
+        assert f'<html lang="{language}">' in page
+        assert not re.search(r">\s*(login|account|first|nav|role)\.[a-z_]+", page)
+    if language != "en":
+        assert not [p for p in pages if "Log in" in p or "Password" in p]
+
+
+def test_the_first_account_of_an_unattended_server_is_made_of_the_settings(conn, database_url):
+    """A password nobody may choose stops the start; a good one is `admin`'s, once."""
+    settings = Settings(database_url=database_url, password="password1234")
+    with pytest.raises(StartError, match="IOC_PASSWORD cannot be the first account's"):
+        service._first_account(settings)
+    service._first_account(replace(settings, password=GOOD))
+    service._first_account(settings)  # there is one: the setting means nothing now
+    assert entering.password(conn, "admin", GOOD, datetime.now(UTC)).outcome == "right"
+
+
 # Many attempts
 
 
@@ -342,10 +406,10 @@ def test_a_flood_of_attempts_waits_while_others_are_served_and_the_owner_gets_in
 
     def guess(number):
         mine = browser_of()
-        names = [lan.name, f"nobody {number}"] * 20
+        names = [lan.name, f"nobody {number}"] * 15
         statuses.extend(mine.login(name, f"guess {n} of {number}")[0] for n, name in enumerate(names))
 
-    floods = [threading.Thread(target=guess, args=(n,)) for n in range(4)]
+    floods = [threading.Thread(target=guess, args=(n,)) for n in range(3)]
     for flood in floods:
         flood.start()
     while any(flood.is_alive() for flood in floods):
@@ -353,7 +417,7 @@ def test_a_flood_of_attempts_waits_while_others_are_served_and_the_owner_gets_in
         assert browser_of().ask("/readyz")[0] == 200
         slowest.append(time.monotonic() - began)
     assert set(statuses) <= {401, 429, 503}
-    assert statuses.count(429) > 100
+    assert statuses.count(429) > 40
     assert statuses.count(401) < 40
     assert sorted(slowest)[len(slowest) // 2] < 1
     blocked = browser_of().login(lan.name, GOOD)
