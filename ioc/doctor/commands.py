@@ -66,11 +66,17 @@ def _case(args: argparse.Namespace, settings: Settings, conn: Connection | None)
         conn=conn,
         outside=reach.outside_addresses(),
         data=data,
-        city=args.folder,
+        city=_city(args.folder, data),
         backup=args.backup,
         files={**secret_files(), **named},
         pids=pids,
     )
+
+
+def _city(given: Path | None, data: Path | None) -> Path | None:
+    """The folder that was named, else the copy of the sample city that an `ioc up` keeps."""
+    kept = data / "city" if data else None
+    return given or (kept if kept and kept.is_dir() else None)
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def add(
         made = cursor.execute(_sql("add"), given).fetchone()
         if made is None:
             raise TokenError(f"there is a token {named!r} already: revoke it first, or choose another name")
-        audit.note(conn, who, "token.add", f"token {named}", after=_told(made))
+        audit.note(conn, who, "token.add", f"token:{named}", after=_told(made))
     return made, secret
 
 
@@ -100,7 +100,7 @@ def revoke(conn: Connection, name: str, *, who: Who) -> Token:
         if gone is None:
             near = get_close_matches(name, [t.name for t in every(conn) if t.revoked_at is None], 1)
             raise TokenError(f"no token is called {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
-        audit.note(conn, who, "token.revoke", f"token {name}", before=_told(gone))
+        audit.note(conn, who, "token.revoke", f"token:{name}", before=_told(gone))
     return gone
 
 

@@ -107,9 +107,9 @@ def test_what_was_done_is_in_the_audit(conn):
     tokens.add(conn, "grafana", ["read", "metrics"], who=WHO, days=7)
     tokens.revoke(conn, "grafana", who=Who("minh", address="terminal"))
     added, revoked = audited(conn)
-    assert added[:2] == ("token.add", "token grafana")
+    assert added[:2] == ("token.add", "token:grafana")
     assert added[3]["scopes"] == ["read", "metrics"]
-    assert revoked[:2] == ("token.revoke", "token grafana")
+    assert revoked[:2] == ("token.revoke", "token:grafana")
     assert revoked[2]["scopes"] == ["read", "metrics"]
 
 
