@@ -133,12 +133,9 @@ async def approve(clicks: int | None, code: Any, name: Any, scenes: Any, shows: 
     if not clicks or CURRENT.get().at is not None:
         return no_update, no_update, no_update
     chosen, part = told.choice(shows)
-    said = displays.letters(str(code or ""))
-    waiting = [w.id for w in await current().read(displays.waiting) if w.hint == said]
-    given: Any = {"number": waiting[0]} if len(waiting) == 1 else {"code": said}
     try:
-        made = await current().read(displays.approve, who(), str(name or "")[:200], scenes=told.known(scenes),
-                                    shows=chosen, screen=part, **given)  # fmt: skip
+        made = await current().read(displays.approve, who(), str(name or "")[:200], code=str(code or "")[:200],
+                                    scenes=told.known(scenes), shows=chosen, screen=part)  # fmt: skip
     except DisplayError as error:
         return _refused(error), no_update, no_update
     return word("displays.approved", name=made.name), "", ""

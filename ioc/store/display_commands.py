@@ -1,4 +1,4 @@
-"""`ioc displays`: the screens on the walls from a terminal: who waits, who is alive, what each shows, and a word to one."""
+"""`ioc displays`: screens on walls from a terminal: who waits, who is alive, what each shows, and a word to one."""
 
 from __future__ import annotations
 
@@ -116,8 +116,9 @@ def _show(found: list[Display], waiting: list[Waiting]) -> None:
 def _cells(one: Display) -> tuple[str, ...]:
     state = "revoked" if one.revoked_at else "alive" if one.alive else "away" if one.seen_at else "never seen"
     since = one.revoked_at or (one.up_since if one.alive else one.seen_at)
+    size = f"{one.width}×{one.height}" if one.width else ""
     return (one.name, state, _time(since), _scene(one.scene, one.part), _time(one.since), _told(one),
-            ", ".join(one.scenes) or "every scene", f"{one.width}×{one.height}" if one.width else "", one.address)  # fmt: skip
+            ", ".join(one.scenes) or "every scene", size, one.address)  # fmt: skip
 
 
 def _told(one: Display) -> str:

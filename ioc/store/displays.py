@@ -146,15 +146,16 @@ def waiting(conn: Connection) -> list[Waiting]:
 
 
 def approve(
-    conn: Connection, who: Who, name: str, *, code: str = "", number: int = 0, scenes: Sequence[str] = (),
+    conn: Connection, who: Who, name: str, *, code: str, scenes: Sequence[str] = (),
     shows: Sequence[str] | None = None, screen: int = 0,
 ) -> Display:  # fmt: skip
-    """The browser that shows `code`, or waits as `number`, holds a key from now on. Raises DisplayError."""
+    """The browser that shows `code`, all of it or the first half, holds a key from now on. Raises DisplayError."""
     may = _scenes(scenes)
     chosen, part = _shows(shows, may), _part(screen)
     with transaction(conn):
         named = _free(conn, _name(name))
-        taken = conn.execute(_sql("pair_take"), {"id": number, "code": _digest(letters(code))}).fetchone()
+        typed = letters(code)
+        taken = conn.execute(_sql("pair_take"), {"half": typed, "code": _digest(typed)}).fetchone()
         if taken is None:
             raise DisplayError("code", "no screen waits with this code: look at it again, it changes every ten minutes")
         given = {"name": named, "key": taken[0], "scenes": may, "shows": chosen, "screen": part, "by": who.name,

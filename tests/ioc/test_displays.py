@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -43,8 +44,17 @@ def test_a_code_is_used_once_and_the_secret_behind_it_becomes_the_key(conn):
     assert displays.waiting(conn) == []
     with pytest.raises(DisplayError, match="no screen waits"):
         displays.approve(conn, WHO, "Another", code=code)
-    with pytest.raises(DisplayError, match="no screen waits"):
-        displays.approve(conn, WHO, "Another", number=waits[0].id)
+
+
+def test_half_a_code_is_enough_where_it_says_which_screen(conn):
+    (_, secret), (other, _) = displays.ask(conn, "10.0.0.7"), displays.ask(conn, "10.0.0.8")
+    conn.execute("UPDATE pairing SET hint = 'BCFH'")
+    for unclear in ("BCFH", "BCF", "", other[:7]):
+        with pytest.raises(DisplayError, match="no screen waits"):
+            displays.approve(conn, WHO, "Hall", code=unclear)
+    conn.execute("UPDATE pairing SET hint = 'KKKK' WHERE secret = %s", [hashlib.sha256(secret.encode()).digest()])
+    displays.approve(conn, WHO, "Hall", code="kk-kk")
+    assert displays.find(conn, secret).name == "Hall"
 
 
 def test_neither_code_nor_key_can_be_read_from_the_store(conn, pair):

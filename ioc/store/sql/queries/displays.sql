@@ -28,8 +28,10 @@ SELECT extract(epoch FROM expires_at - now())::float8 FROM pairing WHERE secret 
 SELECT id, hint, address, wants, asked_at, expires_at FROM pairing WHERE expires_at > now() ORDER BY id DESC;
 
 -- pair_take --
--- The code is used up.
-DELETE FROM pairing WHERE (id = %(id)s OR code = %(code)s) AND expires_at > now() RETURNING secret, address;
+-- The code is used up. Half of it is enough where one screen alone waits with that.
+DELETE FROM pairing WHERE expires_at > now() AND (code = %(code)s OR id = (
+    SELECT min(id) FROM pairing WHERE hint = %(half)s AND expires_at > now() HAVING count(*) = 1))
+RETURNING secret, address;
 
 -- add --
 -- What the browser has waited with becomes its key.
