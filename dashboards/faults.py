@@ -92,11 +92,11 @@ async def _parameters(_: Request, error: Exception) -> Response:
 
 
 def _place(error: BaseException) -> str:
-    """Where it was raised: the innermost file of ours, else the innermost."""
-    trace, found = error.__traceback__, "nowhere"
+    """Where it was raised: the innermost line of ours, else the innermost."""
+    trace, ours, last = error.__traceback__ and error.__traceback__.tb_next, "", "nowhere"  # the first is this file
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if "dashboards" in file or "site-packages" not in file or found == "nowhere":
-            found = f"{file.rpartition('/')[2]}:{trace.tb_lineno}"
+        last = f"{file.rpartition('/')[2]}:{trace.tb_lineno}"
+        ours = last if "/dashboards/" in file else ours
         trace = trace.tb_next
-    return found
+    return ours or last

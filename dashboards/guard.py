@@ -23,6 +23,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from dashboards import surface
 from dashboards.doors import DISPLAY, SESSION, Doors, Flooding
+from dashboards.lines import Sockets, slowed
 from dashboards.names import Names, clean
 from dashboards.viewer import CURRENT, Viewer
 from ioc.access.holder import Holder
@@ -80,6 +81,7 @@ class Guard:
     ) -> None:
         self._app, self._doors, self._names = app, doors, names
         self._language, self._csp, self._auth = language, csp, auth
+        self._sockets = Sockets()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"} or INSIDE in scope:
@@ -130,10 +132,18 @@ class Guard:
             return
         CURRENT.set(viewer)
         if scope["type"] == "websocket":
-            send = self._watched(send, headers, holder)
-        else:
-            receive, send = _measured(scope, receive, self._dressed(scope, send, holder))
+            await self._connected(scope, receive, self._watched(send, headers, holder), holder)
+            return
+        receive, send = _measured(scope, receive, self._dressed(scope, send, holder))
         await self._app(scope, receive, send)
+
+    async def _connected(self, scope: Scope, receive: Receive, send: Send, holder: Holder) -> None:
+        """A socket, where there is room for one more of them; nobody may talk faster than a person's hands do."""
+        with self._sockets.taken(holder, _address(scope), scope["path"]) as room:
+            if room:
+                await self._app(scope, slowed(receive), send)
+            else:
+                await _refuse(scope, receive, send, 429, "")
 
     def _viewer(self, scope: Scope, headers: dict[str, str], holder: Holder) -> Viewer:
         chosen = _cookies(headers.get("cookie", "")).get(LANGUAGE, "")

@@ -35,6 +35,7 @@ _YEAR = 365 * 86400
 IMAGE_KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp",
                ".gif": "image/gif", ".avif": "image/avif"}  # fmt: skip
 REVOKED = 4401  # a socket's end
+_AGAIN = 0.5  # seconds: everything, not more often than this
 _UNWELL: Any = {503: {"model": openapi.State, "description": "It does not."}}
 
 
@@ -126,6 +127,8 @@ async def _served(socket: WebSocket, screen: Screen, *work: Coroutine[Any, Any, 
         for ended in await asyncio.gather(*jobs, return_exceptions=True):
             if isinstance(ended, StoreError):
                 log.warning("a journey into the past ended: %s", ended)
+            elif isinstance(ended, Exception) and not isinstance(ended, WebSocketDisconnect | RuntimeError):
+                log.error("a socket ended: %r", ended, exc_info=ended)
     with suppress(RuntimeError, WebSocketDisconnect):  # closed already
         await socket.close(REVOKED if screen.ended else 1011)
 
@@ -153,6 +156,7 @@ async def _receive(socket: WebSocket, screen: Screen) -> None:
             said = await socket.receive_text()
             if said == "again":
                 screen.again()
+                await asyncio.sleep(_AGAIN)
             else:
                 presence.take(screen, said)
     except (WebSocketDisconnect, RuntimeError, KeyError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from dashboards import app, tls
+from dashboards import app, lines, tls
 from dashboards.context import Context
 from dashboards.doors import Doors
 from dashboards.hub import Hub
@@ -111,7 +111,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _config(server: Any, certificate: dict[str, Any]) -> uvicorn.Config:
     return uvicorn.Config(server, ws_per_message_deflate=False, access_log=False, timeout_graceful_shutdown=_GRACE,
-                          proxy_headers=False, log_config=None, ws_max_size=4096,
+                          proxy_headers=False, log_config=None, ws_max_size=4096, http=lines.Patient,
                           server_header=False, **certificate)  # fmt: skip
 
 
