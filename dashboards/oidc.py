@@ -118,6 +118,12 @@ async def logged_out(request: Request) -> Response:
     return Response(status_code=200, headers=headers)
 
 
+@router.get(PATH + "{rest:path}")
+async def nothing() -> Response:
+    """These paths are open to everybody, so nothing else may answer below them."""
+    return PlainTextResponse("there is no such page\n", 404)
+
+
 def _tied(request: Request, all_: Rig) -> Begun:
     """What this browser began, used up by this. Raises Turned."""
     state = request.query_params.get("state", "")

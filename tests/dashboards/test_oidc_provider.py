@@ -6,9 +6,11 @@ import asyncio
 import base64
 import contextlib
 import json
+import ssl
 import threading
 import time
 import urllib.parse
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -17,7 +19,7 @@ from joserfc.jwk import RSAKey
 
 from dashboards import begun
 from dashboards.provider import AWAY, DESCRIBED, KEPT, Away, Provider
-from ioc.access import grants
+from ioc.access import grants, pki
 from ioc.access.oidc import ClockDiffers, Refused
 from ioc.errors import StartError
 from ioc.settings import Settings
@@ -29,7 +31,7 @@ BACK = "http://127.0.0.1:8050/oidc/back"
 class Fake:
     """Answers whatever a test wants it to; `asked` is what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate=None) -> None:
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,7 +52,11 @@ class Fake:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.server.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.file)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         self.reset()
 
@@ -384,6 +390,21 @@ def test_an_authority_that_is_no_file_is_told_before_anybody_is_served(fake, tmp
     for path in (str(wrong), str(tmp_path / "absent.pem")):
         with pytest.raises(StartError, match="IOC_OIDC_CA"):
             provider(fake, oidc_ca=path)
+
+
+def test_a_provider_s_certificate_is_checked_against_the_authority_that_is_named(tmp_path, tied):
+    folder, now = tmp_path / "authority", datetime.now(UTC)
+    fake = Fake(pki.issue(folder, "id", ["127.0.0.1"], now))
+    try:
+        gives(fake, tied)
+        assert vouch(provider(fake, oidc_ca=str(pki.authority(folder, now))), tied).claims["sub"] == "s1"
+        other = str(pki.authority(tmp_path / "another", now))
+        for ca in ("", other):
+            with pytest.raises(Away):
+                vouch(provider(fake, oidc_ca=ca), tied)
+    finally:
+        fake.server.shutdown()
+        fake.server.server_close()
 
 
 KEY = b"k" * 32

@@ -380,6 +380,13 @@ def test_nothing_of_a_token_stands_in_the_log(browser, centre):
     assert "Traceback" not in log
 
 
+def test_nothing_else_answers_below_the_open_paths(browser, centre):
+    for path in ("", "x", "login/x", "back/../../feeds", "%2e%2e/feeds"):
+        answer = browser.get(f"{centre.url}/oidc/{path}")
+        assert answer.status_code in {303, 404}, path
+        assert len(answer.content) < 100
+
+
 def test_many_attempts_from_one_address_are_slowed_down(browser, centre):
     answers = [browser.get(f"{centre.url}/oidc/back?state=x&code=y").status_code for _ in range(300)]
     assert answers[-1] == 429
