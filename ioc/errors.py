@@ -99,7 +99,11 @@ class DeliveryError(IocError):
 
 
 class AccessError(IocError):
-    """What is asked of an account is refused."""
+    """What is asked of an account is refused. key: a short stable code, where a screen says it in its own words."""
+
+    def __init__(self, message: str = "", key: str = "") -> None:
+        self.key = key
+        super().__init__(message)
 
 
 class StartError(IocError):

@@ -19,16 +19,16 @@ def tidy(name: str) -> str:
 def checked_name(name: str) -> str:
     """Raises AccessError on a name that is empty, too long or holds what cannot be seen."""
     if not fits(name) or not name or name != tidy(name):
-        raise AccessError(f"a name is 1 to {LONGEST_NAME} letters that can be seen, without blanks around")
+        raise AccessError(f"a name is 1 to {LONGEST_NAME} letters that can be seen, without blanks around", "name")
     if name.startswith("-"):
-        raise AccessError("a name does not begin with -: a command would take it for an option")
+        raise AccessError("a name does not begin with -: a command would take it for an option", "name")
     return name
 
 
 def checked_address(address: str) -> str:
     """Raises AccessError on what cannot be an address of mail; none is fine."""
     if address and not is_address(address):
-        raise AccessError(f"{address[:60]!r} is not an address of mail")
+        raise AccessError(f"{address[:60]!r} is not an address of mail", "address")
     return address
 
 

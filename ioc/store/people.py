@@ -214,9 +214,9 @@ def use_link(conn: Connection, secret: str, now: datetime) -> Person | None:
     return _entered(conn, "link_use", secret, now)
 
 
-def keys_of(conn: Connection, what: str) -> list[str]:
-    """Keys that a right can be bounded by. what: areas or feeds."""
-    return [row[0] for row in conn.execute(_sql({"areas": "areas", "feeds": "feeds"}[what])).fetchall()]
+def keys_of(conn: Connection, what: str) -> dict[str, dict[str, str]]:
+    """What a right can be bounded by: key -> its names by language. what: areas or feeds."""
+    return dict(conn.execute(_sql({"areas": "areas", "feeds": "feeds"}[what])).fetchall())
 
 
 def _role(role: Role) -> str:
@@ -227,9 +227,9 @@ def _role(role: Role) -> str:
 
 def _free(conn: Connection, own: int, name: str, address: str) -> None:
     if conn.execute(_sql("taken"), {"login": login(name), "id": own}).fetchone() == (True,):
-        raise AccessError(f"there is an account {name!r} already")
+        raise AccessError(f"there is an account {name!r} already", "taken")
     if conn.execute(_sql("address_taken"), {"address": address, "id": own}).fetchone() == (True,):
-        raise AccessError(f"another account has the address {address}")
+        raise AccessError(f"another account has the address {address}", "address_taken")
 
 
 def _told_apart(conn: Connection, own: int, name: str) -> str:
@@ -247,7 +247,7 @@ def _not_the_last(conn: Connection, person: Person) -> None:
     if person.role is Role.ADMINISTRATOR and person.active:
         row = conn.execute(_sql("others"), {"id": person.id}).fetchone()
         if row == (0,):
-            raise AccessError(f"{person.name} is the last administrator: make another one first")
+            raise AccessError(f"{person.name} is the last administrator: make another one first", "last")
 
 
 def _shown(person: Person) -> dict[str, Any]:
@@ -281,7 +281,7 @@ def _people(conn: Connection, query: str, **asked: Any) -> list[Person]:
 
 def _sure(person: Person | None) -> Person:
     if person is None:
-        raise AccessError("this account was removed meanwhile")
+        raise AccessError("this account was removed meanwhile", "gone")
     return person
 
 

@@ -245,7 +245,7 @@ def _keys(conn: Connection, what: str, asked: Iterable[str]) -> tuple[str, ...]:
     """what: areas or feeds. Raises AccessError with the key that may have been meant."""
     from ioc.store import people
 
-    known = people.keys_of(conn, what)
+    known = list(people.keys_of(conn, what))
     for key in asked:
         if key not in known:
             raise AccessError(f"there is no {what[:-1]} {key!r}{text.near(key, known) or text.none_yet(what, known)}")

@@ -111,9 +111,9 @@ UPDATE person SET recovery = array_remove(recovery, %(code)s::bytea) WHERE id = 
 RETURNING id;
 
 -- areas --
--- What an area can be called on the command line: keys of those that are valid now or will be.
-SELECT DISTINCT key FROM area WHERE valid_to > current_date ORDER BY key;
+-- Areas that are valid now or will be, by key.
+SELECT DISTINCT ON (key) key, name FROM area WHERE valid_to > current_date ORDER BY key, valid_from DESC;
 
 -- feeds --
--- Keys of the feeds.
-SELECT key FROM feed ORDER BY key;
+-- Every feed, by key.
+SELECT key, name FROM feed ORDER BY key;
