@@ -28,12 +28,13 @@ LOOK, EXPORT = PEOPLE + " token", "operator integrator manager administrator exp
 MAIL, ADMIN = "operator integrator manager administrator", "administrator"
 WHO = {
     "/healthz": EVERYBODY, "/readyz": EVERYBODY, "/login": EVERYBODY, "/login/code": EVERYBODY, "/logout": EVERYBODY,
-    "/first/{secret}": EVERYBODY, "/assets/{path:path}": EVERYBODY, "/_favicon.ico": EVERYBODY,
+    "/first/{token}": EVERYBODY, "/assets/{path:path}": EVERYBODY, "/_favicon.ico": EVERYBODY,
     "/language/{code}": EVERYBODY, "/a/{token}": EVERYBODY, "/u/{token}": EVERYBODY,
     "/_dash-component-suites/{package_name}/{fingerprinted_path:path}": EVERYBODY,
     "/_dash-component-suites/{package_name:str}/{fingerprinted_path:path}": EVERYBODY,
     "/api/openapi.json": LOOK, "/pair": EVERYBODY, "/pair/state": EVERYBODY, "/pair/keep": EVERYBODY,
-    "/oidc/login": EVERYBODY, "/oidc/back": EVERYBODY, "/oidc/logout": EVERYBODY,
+    "/oidc/login": EVERYBODY, "/oidc/back": EVERYBODY, "/oidc/out": EVERYBODY, "/oidc/backchannel": EVERYBODY,
+    "/oidc/{rest:path}": EVERYBODY,
     "/wall": WALL, "/wall/{scene}": WALL, "/ws/live": WALL, "/ws/then": WALL, "/images/{name}": WALL,
     "/api/city": WALL, "/api/points": WALL, "/api/points/placeless": WALL, "/api/areas": WALL, "/api/basemap": WALL,
     "/export": EXPORT, "/mail/{id_}/{part}": MAIL, "/mailbox": MAIL, "/mailbox/<mail_id>": MAIL, "/metrics": "administrator metrics",
