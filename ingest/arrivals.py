@@ -37,7 +37,7 @@ class Arrivals:
 
     def __init__(self, known: Iterable[tuple[int, bytes, Micros]] = ()) -> None:
         self._exact: dict[tuple[int, bytes], _Arrival] = {}
-        self._by_content: dict[bytes, deque[_Arrival]] = {}
+        self._by_content: dict[bytes, dict[Micros, _Arrival]] = {}  # by when, the oldest first: thousands may be alike
         self._order: deque[_Arrival] = deque()
         for mid, content, received in known:
             self._remember(_Arrival(content, mid, 0, received))
@@ -58,19 +58,17 @@ class Arrivals:
         return content
 
     def _earlier(self, content: bytes, connection: int) -> _Arrival | None:
-        candidates = self._by_content.get(content)
-        if candidates and candidates[0].connection < connection:
-            return candidates[0]
-        return None
+        oldest = next(iter(self._by_content.get(content, {}).values()), None)
+        return oldest if oldest and oldest.connection < connection else None
 
     def _remember(self, arrival: _Arrival) -> None:
         before = self._exact.get((arrival.mid, arrival.digest))
-        same = self._by_content.setdefault(arrival.digest, deque())
-        claimed = before or next((a for a in same if a.received == arrival.received), None)
-        if claimed and claimed in same:
-            same.remove(claimed)
+        same = self._by_content.setdefault(arrival.digest, {})
+        if before and same.get(before.received) == before:
+            del same[before.received]
+        same.pop(arrival.received, None)
         self._exact[arrival.mid, arrival.digest] = arrival
-        same.append(arrival)
+        same[arrival.received] = arrival
         self._order.append(arrival)
         while len(self._order) > _MOST or self._order[0].received < arrival.received - _KEPT:
             self._forget(self._order.popleft())
@@ -79,7 +77,7 @@ class Arrivals:
         if self._exact.get((arrival.mid, arrival.digest)) is arrival:
             del self._exact[arrival.mid, arrival.digest]
         same = self._by_content.get(arrival.digest)
-        if same and arrival in same:
-            same.remove(arrival)
+        if same and same.get(arrival.received) == arrival:
+            del same[arrival.received]
         if not same:
             self._by_content.pop(arrival.digest, None)
