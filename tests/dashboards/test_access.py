@@ -300,12 +300,15 @@ def test_those_who_are_in_stay_in_while_the_database_is_away(monkeypatch):
         pool.away = True
         now[0] += 10
         assert (await doors.find(cookies, "", "a")).name == "An"
+        asked = pool.asked
         with pytest.raises(StoreAway):
             await doors.find({"ioc_session": "never seen"}, "", "a")
+        assert pool.asked == asked  # somebody has just waited for it in vain
         now[0] += 3601
         with pytest.raises(StoreAway):
             await doors.find(cookies, "", "a")
         pool.away = False
+        now[0] += 3
         for n in range(30):
             assert await doors.find({"ioc_session": f"wrong{n}"}, "", "b") is None
         with pytest.raises(Flooding):
