@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import Input, Output, State, dcc, html, no_update
 
-from dashboards import parts, reach
+from dashboards import parts, publishers, reach
 from dashboards.callbacks import callback
 from dashboards.context import current
 from dashboards.figures.sparkline import bars
@@ -113,11 +113,12 @@ async def _one(key: str) -> Component:
         html.Div(
             [
                 parts.panel(word("feeds.ledger"), parts.facts(pairs)),
-                html.Div([await _reasons(row["id"]), *([_replay()] if CURRENT.get().can(Right.FEEDS) else [])],
+                html.Div([await _reasons(row["id"]), _replay() if CURRENT.get().can(Right.FEEDS) else _unseen()],
                          className="column"),
             ],
             className="columns",
         ),
+        *await publishers.panel(row["key"]),
         parts.panel(word("feeds.quarantine"), html.Div(await _quarantine(row["id"]), id="quarantine")),
         dcc.Store(id="feed-id", data=row["id"]),
         dcc.Store(id="replay-seen"),
@@ -151,6 +152,11 @@ def _replay() -> Component:
     return parts.panel(
         word("replay.title"), html.P(word("replay.lead")), button, html.Div(id="replay-said", role="status")
     )
+
+
+def _unseen() -> Component:
+    """Where the answer to a replay goes on a page on which none can be asked for."""
+    return html.Div(id="replay-said", hidden=True)
 
 
 # A callback of its own: what comes by itself would drop the answer to a press.

@@ -96,6 +96,13 @@ def valid(conn: Connection) -> list[Valid]:
     return [Valid._make(row) for row in conn.execute(_sql("valid"))]
 
 
+def clock(conn: Connection) -> datetime:
+    """Now, by the database."""
+    found = _run(conn, "clock")
+    assert found is not None
+    return found[0].astimezone(UTC)  # type: ignore[no-any-return]
+
+
 def declared(conn: Connection) -> dict[str, list[str]]:
     """{feed: its topics} of the city folder as the parts last took it up."""
     return dict(conn.execute(_sql("feeds")).fetchall())

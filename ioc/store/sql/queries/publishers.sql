@@ -32,3 +32,7 @@ UPDATE publisher SET bcrypt = %(bcrypt)s, pbkdf2 = %(pbkdf2)s, expires_at = %(ex
 -- feeds --
 -- The feeds of the folder, with their topics.
 SELECT key, topics FROM feed WHERE enabled AND key <> 'unclaimed';
+
+-- clock --
+-- The one clock that counts.
+SELECT clock_timestamp();
