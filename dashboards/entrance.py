@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import time
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dashboards.context import current
+from dashboards.names import clean
 from ioc.access import names
 from ioc.access.waits import ACCOUNT, ADDRESS, Waits
 from ioc.store import entering, people, sessions
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ioc.store.database import Connection
     from ioc.store.people import Person
 
+log = logging.getLogger(__name__)
 _AT_ONCE = 2  # hashes of passwords worked out at a time: each takes 64 MiB and a core for a tenth of a second
 _QUEUE = 40  # attempts that wait for it; more are told to come back
 
@@ -102,6 +105,8 @@ class Entrance:
         own = self._machines.failed(came.mark, time.monotonic()) if owner is not None else 0.0
         if owner is None:
             own = self._addresses.failed(_network(came.address), time.monotonic())
+        if own:
+            log.warning("many wrong log-ins from %s: held back for %.0f s", clean(came.address), own)
         return max(wait, own)
 
     def _left(self, came: Came, owner: int | None) -> float:
