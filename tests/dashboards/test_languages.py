@@ -117,7 +117,7 @@ def test_every_phrase_is_translated_and_keeps_what_is_filled_in(package, lang):
 
 SENSOR = "muc-nuoc-dai-ngai-song-hau"
 DESKS = ["/", "/city", "/sensors", f"/sensor?key={SENSOR}", "/explore", "/areas", "/events", "/alarms", "/alarms/1", "/roster", "/rules", "/shelf",
-         "/mailbox", "/feeds", "/feeds/buses", "/new-feeds/1", "/quality", "/status", "/nowhere"]  # fmt: skip
+         "/mailbox", "/feeds", "/feeds/buses", "/new-feeds/1", "/quality", "/status", "/displays", "/nowhere"]  # fmt: skip
 WALLS = ["/wall/overview", "/wall/water", "/wall/mobility", "/wall/services", "/wall/long_wall?screen=1"]
 STANDS = ("window.IOC && IOC.live.painted > 0 && document.querySelector('h1') && !document.querySelector('._dash-loading')"
           " && (!document.getElementById('wall') || [...document.querySelectorAll('.widget')].every(b => b.firstChild))")  # fmt: skip
