@@ -76,7 +76,7 @@ def attribute(name: str, said: Any) -> Attribute | None:
         if len(history) > 1:  # a temporal representation: every value with its time
             return Attribute([[a.value, a.time] for a in history], history[0].unit)
         said = own[0] if own else said[0]
-    if not isinstance(said, dict) or said.get("type") in GEOMETRIES:
+    if not isinstance(said, dict) or str(said.get("type")) in GEOMETRIES:
         return Attribute(said)
     key = next((k for k in _VALUES if k in said), None)
     if key is None:

@@ -71,7 +71,8 @@ def _alerts(payload: bytes) -> Iterator[dict[str, Any]]:
         if isinstance(features, list):
             yield from (_whole(_listed(_of_feature(f))) for f in features if isinstance(f, dict))
         else:
-            yield _listed(_of_feature(data) if data.get("type") == "Feature" else data.get("alert", data))
+            alert = _of_feature(data) if data.get("type") == "Feature" else data.get("alert", data)
+            yield _listed(alert if isinstance(alert, dict) else {})
         return
     root = xml.root(payload)
     found = list(xml.descendants(root, "alert"))
@@ -89,7 +90,8 @@ def _of_feature(feature: dict[str, Any]) -> dict[str, Any]:
     inner = feature.get("properties")
     said = inner if isinstance(inner, dict) else feature
     spot = place_of(feature.get("geometry"))
-    before = [r.get("identifier") for r in said.get("references") or () if isinstance(r, dict)]
+    earlier = said.get("references")
+    before = [r.get("identifier") for r in earlier if isinstance(r, dict)] if isinstance(earlier, list) else []
     named = {"references": " ".join(f",{i}," for i in before), "circle": f"{spot[0]},{spot[1]} 0" if spot else ""}
     return {**said, "msgType": said.get("messageType"), **{k: v for k, v in named.items() if v}}
 
@@ -116,7 +118,7 @@ def _listed(value: Any) -> Any:
 
 
 def _one(said: dict[str, Any], name: str) -> str:
-    held = said.get(name, [""])[0]
+    held = (said.get(name) or [""])[0]
     return held.strip() if isinstance(held, str) else str(held)
 
 

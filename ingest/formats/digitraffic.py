@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest import times
 from ingest.formats._read import json_object
-from ingest.formats._values import number, place, place_of, read_time, text
+from ingest.formats._values import number, place, place_of, plain, read_time, text
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, Position, SensorFacts
@@ -70,11 +70,14 @@ def _vessel(parts: list[str], data: dict[str, Any], _: Options) -> Iterator[Reco
         yield SensorFacts(sensor, text(data.get("name")), properties=kept)
         return
     inner = data.get("properties", data)
+    if not isinstance(inner, dict):
+        raise DecodeError("bad_place", "a location without properties")
     point = place(inner.get("lat"), inner.get("lon")) or place_of(data.get("geometry"))
     if point is None:
         raise DecodeError("bad_place", "a location without lat and lon")
     said = next((inner[k] for k in ("timestampExternal", "time") if k in inner and inner[k] != 0), None)
-    at = read_time(said if said is None or said > 59 else None, _WHEN)
+    unsaid = isinstance(said, int | float) and said <= 59  # seconds of a minute, as AIS itself says them
+    at = read_time(None if unsaid else said, _WHEN)
     speed, course = _below(inner.get("sog"), 102.2), _below(inner.get("cog"), 360)
     yield Position(*point, sensor, at, None if speed is None else speed * _KNOT, course)
 
@@ -92,7 +95,7 @@ def _smart_mark(parts: list[str], data: dict[str, Any], options: Options) -> Ite
         if name in ("timestamp", "siteNumber"):
             continue
         if isinstance(value, int | float) or name in options.text:
-            yield Measurement(name, value, sensor, at, _SSE_UNITS.get(name))
+            yield Measurement(name, plain(value), sensor, at, _SSE_UNITS.get(name))
 
 
 def _train(_: list[str], data: dict[str, Any], __: Options) -> Iterator[Record]:

@@ -53,7 +53,7 @@ def compile(options: Options) -> Decode:  # noqa: A001
         if parts[-1:] == ["set"]:
             raise Ignored("command")
         if payload.lstrip()[:1] == b"{":
-            if parts[0] in _DOCUMENTS:
+            if parts and parts[0] in _DOCUMENTS:
                 raise Ignored(parts[0])
             return _message(json_data(payload), options)
         return _plain(parts, text_of(payload[:200]).strip())
@@ -68,9 +68,9 @@ def recognise(topic: str, payload: bytes) -> float:
 
 def _message(data: Any, options: Options) -> list[Record]:
     kind, after = data.get("type"), data.get("after")
-    if kind not in _STATUS or not isinstance(after, dict):
+    if not isinstance(kind, str) or kind not in _STATUS or not isinstance(after, dict):
         if isinstance(kind, str) and kind not in _STATUS and after is None:
-            raise Ignored(str(kind)[:40])  # tracked_object_update, camera_activity, notifications
+            raise Ignored(kind[:40] or "no_type")  # tracked_object_update, camera_activity, notifications
         raise DecodeError("not_frigate", "type new, update or end with the object after is expected")
     if after.get("false_positive") is True:
         raise Ignored("false_positive")
@@ -94,11 +94,12 @@ def _review(after: dict[str, Any], kind: str) -> Event:
     if key is None:
         raise DecodeError("no_key", "a review without id")
     data = after.get("data")
-    seen = data.get("objects", []) if isinstance(data, dict) else []
+    said = data.get("objects") if isinstance(data, dict) else None
+    seen = said if isinstance(said, list) else []
     title = " · ".join([", ".join(map(str, seen[:5])) or "review", str(after.get("camera", ""))])
     kept = {"camera": after.get("camera"), **({"objects": seen} if seen else {})}
     return Event(key, "review", _STATUS[kind], title, _time(after, kind), None, None,
-                 2 if after["severity"] == "alert" else 1, kept)  # fmt: skip
+                 2 if after.get("severity") == "alert" else 1, kept)  # fmt: skip
 
 
 def _time(after: dict[str, Any], kind: str) -> int | None:

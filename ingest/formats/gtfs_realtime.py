@@ -42,12 +42,18 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
         del segments
         message = _parsed(payload)
         time = _micros(message.header.timestamp)
-        found = [r for entity in message.entity for r in _entity(entity, time, options.language)]
+        found = [_in_text(r) for entity in message.entity for r in _entity(entity, time, options.language)]
         if not found:
             raise Ignored("no_entities")
         return found
 
     return decode
+
+
+def _in_text(record: Record) -> Record:
+    """Protobuf gives what is not UTF-8 as bytes."""
+    wrong = {k: v.decode("utf-8", "replace") for k, v in record._asdict().items() if isinstance(v, bytes)}
+    return record._replace(**wrong) if wrong else record
 
 
 def _parsed(payload: bytes) -> Any:

@@ -37,7 +37,7 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
             raise DecodeError("no_sensor", "no dev_eui")
         kind = message.get("type", "uplink")
         if kind != "uplink":
-            raise Ignored(str(kind)[:40])
+            raise Ignored((text(kind) or "no_uplink")[:40])
         return _records(options, frames, message, sensor.lower())
 
     return decode

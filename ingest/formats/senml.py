@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import cbor2
 
 from ingest.formats._read import json_data
-from ingest.formats._values import number, place
+from ingest.formats._values import number, place, plain
 from ioc.config.types import Model
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Measurement, Position, Record
@@ -148,7 +148,13 @@ def _records(time: float, said: dict[str, Any], options: Options) -> Iterator[Me
     at = round(time * 1_000_000)
     for key in ("v", "vb", "vs"):
         if key in said:
-            yield Measurement(metric, said[key], sensor, at, None if key == "vb" else unit)
+            yield Measurement(
+                metric,
+                said[key] if isinstance(said[key], str) else plain(said[key]),
+                sensor,
+                at,
+                None if key == "vb" else unit,
+            )
     if said.get("s") is not None:
         yield Measurement(options.sum.format(metric=metric), said["s"], sensor, at, f"{unit}*s" if unit else None)
 

@@ -74,7 +74,7 @@ def _place(data: dict[str, Any]) -> tuple[float, float] | None:
     where = data.get("location")
     if isinstance(where, dict):
         return place(where.get("latitude"), where.get("longitude"))
-    said = {i.get("value_type"): i.get("value") for i in data["sensordatavalues"] if isinstance(i, dict)}
+    said = {str(i.get("value_type")): i.get("value") for i in data["sensordatavalues"] if isinstance(i, dict)}
     return place(said.get("GPS_lat"), said.get("GPS_lon"))
 
 

@@ -148,7 +148,7 @@ def _named(metric: Any, stem: str, origin: Origin, births: Births) -> Named:
         if found is None:
             raise DecodeError("no_birth", f"alias {alias} of {origin.sensor} is not known: no birth was seen")
         return found
-    name = stem + metric.name
+    name = stem + _text(metric.name)
     unit = next(_units(metric.properties), None) if metric.HasField("properties") else None
     named = Named(name, metric.datatype, unit)
     if origin.birth:
@@ -162,8 +162,13 @@ def _named(metric: Any, stem: str, origin: Origin, births: Births) -> Named:
 
 def _units(properties: Any) -> Iterator[str]:
     for key, value in zip(properties.keys, properties.values, strict=False):
-        if key.lower().replace(" ", "") in _UNIT_NAMES and value.string_value:
-            yield value.string_value
+        if _text(key).lower().replace(" ", "") in _UNIT_NAMES and value.string_value:
+            yield _text(value.string_value)
+
+
+def _text(said: str | bytes) -> str:
+    """What is not UTF-8 comes as bytes."""
+    return said if isinstance(said, str) else said.decode("utf-8", "replace")
 
 
 def _value(metric: Any, datatype: int) -> float | bool | str | None:
@@ -178,7 +183,7 @@ def _value(metric: Any, datatype: int) -> float | bool | str | None:
     for field in ("int_value", "long_value"):
         if metric.HasField(field):
             return _signed(getattr(metric, field), datatype)
-    return str(metric.string_value)[:200] if metric.HasField("string_value") else None
+    return _text(metric.string_value)[:200] if metric.HasField("string_value") else None
 
 
 def _signed(raw: int, datatype: int) -> int:
@@ -195,7 +200,9 @@ def _bad(metric: Any) -> bool:
     if not metric.HasField("properties"):
         return False
     pairs = zip(metric.properties.keys, metric.properties.values, strict=False)
-    return any(k.lower() == "quality" and v.HasField("int_value") and v.int_value < _GOOD_QUALITY for k, v in pairs)
+    return any(
+        _text(k).lower() == "quality" and v.HasField("int_value") and v.int_value < _GOOD_QUALITY for k, v in pairs
+    )
 
 
 def teaches(topic: str) -> bool:

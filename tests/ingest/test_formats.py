@@ -17,6 +17,7 @@ from ingest.formats import compiled
 from ioc import plugins
 from ioc.errors import DecodeError, Ignored
 from ioc.records import Event, Measurement, Position, SensorFacts
+from tests.fuzz import payloads
 from tests.ingest import cases
 from tests.services import FEEDS
 
@@ -224,3 +225,11 @@ def test_recorded_messages_are_all_accounted_for(name):
             kinds.update(type(r).__name__ for r in found)
     assert fates == outcomes
     assert kinds == records
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_sound_message_that_was_changed_is_read_or_refused_with_a_reason(seed):
+    """More of them: python -m tests.fuzz --only payloads --minutes 10."""
+    refused, read = payloads.run(rounds=60, seed=seed)
+    assert refused > 300
+    assert read > 300
