@@ -201,4 +201,4 @@ def _pager(page: int, rows: list[Row], *, more: bool) -> Component:
 def _take(query: str) -> Component:
     address = f"/audit/export?{query}{'&' * bool(query)}format="
     links = [html.A(word(f"audit.take_{form}"), href=address + form, className="plain") for form in ("csv", "jsonl")]
-    return html.Div(links, className="tools")
+    return html.Div(links, className="takes")

@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from json.encoder import encode_basestring as _quoted  # as json.dumps does, without all around it
 from typing import Any, Literal, NamedTuple
 
 ZERO = "0" * 64  # before the first row
@@ -123,7 +124,3 @@ def canonical(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     return json.dumps(value, ensure_ascii=False)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

@@ -59,7 +59,7 @@ def test_newest_first_searched_turned_and_taken_away(window, noted, store):
     assert [cells.nth(n).inner_text().strip() for n in (3, 4)] == ["#17", "state: B"]
     assert "note: no. 17" in cells.nth(5).inner_text()
     with page.expect_download() as taken:
-        page.get_by_role("link", name="JSON").click()
+        page.locator("#audit-table a[href*=jsonl]").click()
     lines = taken.value.path().read_bytes().splitlines()
     assert (len(lines), audit_files.follow(lines).wrong) == (11, None)
     [row] = audit_read.search(store, audit_read.Search(deed="export.take"), 1)
