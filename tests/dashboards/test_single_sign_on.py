@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import urllib.parse
 from datetime import timedelta
 
@@ -12,7 +15,8 @@ from joserfc.jwk import RSAKey
 from ioc.access.holder import Who
 from ioc.store import database, people
 from tests import oidc, services
-from tests.dashboards.conftest import Screens
+from tests.dashboards import seed
+from tests.dashboards.conftest import ROOT, Screens
 
 pytestmark = pytest.mark.node
 SECRET = "a secret of these tests"
@@ -391,3 +395,14 @@ def test_many_attempts_from_one_address_are_slowed_down(browser, centre):
     answers = [browser.get(f"{centre.url}/oidc/back?state=x&code=y").status_code for _ in range(300)]
     assert answers[-1] == 429
     assert browser.get(f"{centre.url}/login").status_code == 200
+
+
+def test_a_wrong_setting_stops_the_start_and_says_what_to_write():
+    settings = {"IOC_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "IOC_HTTP_PORT": str(services.free_port()),
+                "IOC_OIDC_ISSUER": "http://id.city.example", "IOC_OIDC_CLIENT": "ioc", "IOC_OIDC_ROLES": "a=b"}  # fmt: skip
+    command = [sys.executable, "-m", "ioc", "dashboards", str(seed.CITY)]
+    env = os.environ | settings
+    ended = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert "must be an https:// address" in ended.stderr
+    assert "names no role: after = comes one of viewer" in ended.stderr
