@@ -133,15 +133,13 @@ def _noted(settings: Settings, made: Certificate) -> None:
     """In the audit, where a database is known and answers; a trial's certificates are made before there is one too."""
     if not settings.database_url:
         return
-    from ioc.access.holder import Who
     from ioc.errors import StoreError
     from ioc.store import audit, database
-    from ioc.store.roster_commands import login
 
     said = {"names": list(made.names), "until": made.until.isoformat(timespec="seconds")}
     try:
         with database.connect(settings.database_url, name="ioc certificates") as conn, database.transaction(conn):
-            audit.note(conn, Who(login(), address="terminal"), "certificate.make", made.name, after=said)
+            audit.note(conn, audit.terminal(), "certificate.make", made.name, after=said)
     except StoreError as error:
         _beside(f"not noted in the audit: {error}")
 

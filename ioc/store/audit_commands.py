@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ioc.access.holder import Who
 from ioc.errors import IocError
 
 if TYPE_CHECKING:
@@ -181,7 +180,6 @@ def _table(rows: list[Row]) -> None:
 def _export(args: argparse.Namespace, settings: Settings) -> int:
     from ioc.export.files import whole
     from ioc.store import audit, audit_files, audit_read, database
-    from ioc.store.roster_commands import login
 
     form = "jsonl" if args.out == "-" else args.out.rpartition(".")[2].lower()
     if form not in audit_files.FORMATS:
@@ -195,7 +193,7 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
             out.flush()
         with conn.transaction():
             after = {"format": form, "rows": rows, "out": args.out, **audit_read.said(wanted)}
-            audit.note(conn, Who(login(), address="terminal"), "export.take", "audit", after=after)
+            audit.note(conn, audit.terminal(), "export.take", "audit", after=after)
     print(f"{rows:,} rows to {args.out}", file=sys.stderr)
     return 0
 
