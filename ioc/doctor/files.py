@@ -24,7 +24,7 @@ _MOST_NAMED = 5
 _LOOKS_SECRET = (
     ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
     ("a token of IOC", re.compile(r"\bioc_[A-Za-z0-9_-]{43}\b")),
-    ("a password in an address", re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'{}]*:(?!env:|\{)[^\s/@\"'{}]{3,}@")),
+    ("a password in an address", re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'{}]*:[^\s/@\"'{}]{3,}@")),
     (
         "a password or key",
         re.compile(

@@ -429,7 +429,7 @@ def test_a_secret_in_a_city_folder_is_found_with_its_line(tmp_path, text, what):
 
 def test_what_only_speaks_of_secrets_is_none(tmp_path):
     (tmp_path / "x.toml").write_text(
-        'url = "https://{env:USER}:{env:PASS}@example.org"\nAuthorization = "env:KEY"\n'
+        'url = "https://{env:USER}:{env:PASS}@example.org"\nu = "https://me:{env:PASS}@example.org"\nAuthorization = "env:KEY"\n'
         '# password = "something"\nname = "password reset kiosk"\nping = "https://example.org:8080/@x"\n'
     )
     (tmp_path / ".git").mkdir()
