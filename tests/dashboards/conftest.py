@@ -21,13 +21,20 @@ from tests.dashboards import seed
 ROOT = Path(__file__).parents[2]
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
+# Maps are drawn in software here: with a sixteenth of the pixels, of the same place and size on the page.
+COARSE = "Object.defineProperty(window, 'devicePixelRatio', {get: () => 0.25, configurable: true});"
+
 
 class Screens:
     """The dashboards as a process on a port of their own."""
 
     def __init__(self, database_url: str, log: Path, city: Path = seed.CITY, **settings: str) -> None:
         self.city = city
-        self.port, self.log, self.settings = services.free_port(), log, {"IOC_DATABASE_URL": database_url, "IOC_AUTH": "open", **settings}
+        self.port, self.log, self.settings = (
+            services.free_port(),
+            log,
+            {"IOC_DATABASE_URL": database_url, "IOC_AUTH": "open", **settings},
+        )
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -44,10 +51,14 @@ class Screens:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ioc", "dashboards", str(self.city)], env=env, cwd=ROOT, stdout=out, stderr=out
             )
-        services.wait_for(
-            lambda: self.get("/readyz")[0] == 200, f"the screens are ready; see {self.log.read_text()[-2000:]}", 30, 0.1
-        )
+        services.wait_for(self._ready, "the screens are ready", 60, 0.1)
         return self
+
+    def _ready(self) -> bool:
+        """Not to be waited for where it cannot come any more."""
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()[-2000:]
+        return self.get("/readyz")[0] == 200
 
     def kill(self) -> None:
         assert self.process is not None
@@ -130,6 +141,7 @@ class Window:
             browser.new_context(locale="en-US", timezone_id="America/New_York")
         self.context = context or browser.contexts[0]
         self.page = self.context.new_page()
+        self.page.add_init_script(COARSE)
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.on(
             "console", lambda m: self.faults.append(f"console {m.type}: {m.text}") if m.type == "error" else None
