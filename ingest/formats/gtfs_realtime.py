@@ -52,7 +52,9 @@ def compile(options: Options) -> Callable[[bytes, Mapping[str, str]], Iterable[R
 
 def _in_text(record: Record) -> Record:
     """Protobuf gives what is not UTF-8 as bytes."""
-    wrong = {k: v.decode("utf-8", "replace") for k, v in record._asdict().items() if isinstance(v, bytes)}
+    wrong: dict[str, Any] = {
+        k: v.decode("utf-8", "replace") for k, v in record._asdict().items() if isinstance(v, bytes)
+    }
     return record._replace(**wrong) if wrong else record
 
 

@@ -148,13 +148,8 @@ def _records(time: float, said: dict[str, Any], options: Options) -> Iterator[Me
     at = round(time * 1_000_000)
     for key in ("v", "vb", "vs"):
         if key in said:
-            yield Measurement(
-                metric,
-                said[key] if isinstance(said[key], str) else plain(said[key]),
-                sensor,
-                at,
-                None if key == "vb" else unit,
-            )
+            value = said[key] if isinstance(said[key], str) else plain(said[key])
+            yield Measurement(metric, value, sensor, at, None if key == "vb" else unit)
     if said.get("s") is not None:
         yield Measurement(options.sum.format(metric=metric), said["s"], sensor, at, f"{unit}*s" if unit else None)
 

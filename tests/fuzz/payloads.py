@@ -92,15 +92,15 @@ def judge(record) -> None:
 
 def decode(decoder, payload: bytes, segments, what: str) -> bool:
     """Whether it was read. Fails on any other exception, a record of a wrong kind, or too much work."""
-    began, read = time.process_time(), True
+    began, read, reason = time.process_time(), True, "read"
     try:
         for record in decoder(payload, segments):
             judge(record)
     except (DecodeError, Ignored) as why:
-        assert 0 < len(why.reason) <= 60, what
-        read = False
+        read, reason = False, why.reason
     except Exception as error:
         raise AssertionError(f"{what}: {type(error).__name__}: {error}: {payload[:400]!r}") from error
+    assert 0 < len(reason) <= 60, what
     assert time.process_time() - began < SLOW, what
     return read
 
