@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,6 +13,7 @@ from ioc.store import people
 from tests import services
 from tests.dashboards import accounts
 from tests.dashboards.conftest import Screens
+from tests.dashboards.test_languages import AXE, LISTEN
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +79,22 @@ def test_the_page_of_a_number_that_is_nobody_s_says_so(page, locked):
     for number in ("999999", "x", "-1", "99999999999999999999"):
         page.goto(f"{locked.url}/people/{number}")
         services.wait_for(lambda: "This account is gone" in page.content(), "the page says so")
+
+
+def test_the_pages_of_the_way_in_can_be_read_out(page, locked, store):
+    """Judged by axe: names of fields, contrast, headings."""
+    boss = accounts.person(store, Role.ADMINISTRATOR)
+    with store.transaction():
+        link = people.link(store, accounts.TEST, boss, datetime.now(UTC))
+    faults = {}
+    for path in ("/people", f"/people/{boss.id}", "/account", f"/first/{link}", "/login/code", "/logout"):
+        page.goto(f"{locked.url}{path}" if path != "/logout" else f"{locked.url}/account")
+        if path == "/logout":
+            page.get_by_role("button", name="Log out").click()
+            page.wait_for_url(f"{locked.url}/login")
+        elif path.startswith("/people"):
+            page.locator("h1").wait_for()
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        if found := page.evaluate(LISTEN):
+            faults[path] = found
+    assert faults == {}
