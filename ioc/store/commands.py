@@ -168,6 +168,7 @@ def _summary(found: Status) -> Iterator[str]:
     store = found.store
     yield f"Store: {store.sensors:,} sensors, {store.series:,} series, {store.doubted:,} with a standing fault"
     yield from _disk(found.growth, found.at)
+    yield f"Audit: {found.audit.id:,} rows, newest hash {found.audit.hash[:16]}"
     if store.hours_behind:
         yield f"Rollups: {store.hours_behind:,} series-hours are being worked out"
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ioc.access.holder import Who
-from ioc.store.roster_commands import login
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
+    from ioc.access.holder import Who
     from ioc.settings import Settings
     from ioc.store.database import Connection
     from ioc.store.displays import Display, Waiting
@@ -199,4 +197,6 @@ def _said(args: argparse.Namespace, one: Display | None, words: str) -> Any:
 
 
 def _who() -> Who:
-    return Who(login(), address="terminal")
+    from ioc.store import audit
+
+    return audit.terminal()

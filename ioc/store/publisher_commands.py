@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from ioc.access.holder import Who
 from ioc.errors import IocError
-from ioc.store.roster_commands import login
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ioc.access.brokers import User
+    from ioc.access.holder import Who
     from ioc.settings import Settings
     from ioc.store.database import Connection
     from ioc.store.publishers import Publisher
@@ -79,7 +78,9 @@ def _with_store(command: Command) -> Callable[[argparse.Namespace, Settings], in
 
 
 def _who() -> Who:
-    return Who(login(), address="terminal")
+    from ioc.store import audit
+
+    return audit.terminal()
 
 
 def _add(conn: Connection, args: argparse.Namespace, settings: Settings) -> int:

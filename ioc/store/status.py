@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from psycopg.rows import class_row
 
 from ioc.errors import StoreError
-from ioc.store import growth, migrate, process, queries, steady
+from ioc.store import audit_read, growth, migrate, process, queries, steady
 from ioc.store.database import transaction
 
 if TYPE_CHECKING:
+    from ioc.access.chain import Mark
     from ioc.store.database import Connection
     from ioc.store.growth import Growth
     from ioc.store.steady import Clock
@@ -87,6 +88,7 @@ class Status:
     jobs: list[Job]
     growth: Growth
     clock: Clock | None  # as upkeep last saw it
+    audit: Mark  # its end: keep the hash elsewhere, and `ioc audit verify --head HASH` proves that nothing was cut
     wrong: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -111,6 +113,7 @@ def look(conn: Connection) -> Status:
             alarms={_PRIORITIES[p]: (count, unacknowledged) for p, count, unacknowledged in alarms},
             mails=_rows(conn, Mails, "mails", values)[0], store=_rows(conn, Store, "store", values)[0],
             jobs=_rows(conn, Job, "jobs", values), growth=growth.look(conn, at), clock=steady.recall(conn),
+            audit=audit_read.read_head(conn),
         )  # fmt: skip
     found.wrong.extend(faults(found))
     return found
