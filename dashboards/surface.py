@@ -10,16 +10,18 @@ from typing import Any
 from ioc import plugins
 from ioc.access.rights import Right
 
-# Open to everybody, each with its reason. A path that ends in / stands for all below it.
+# Open to everybody, each with its reason. A path that ends in / stands for one more step below it, in _DEEP for any:
+# whatever else stands there is a page to Dash.
 PUBLIC: dict[str, str] = {
     "/healthz": "a load balancer asks whether the process lives",
     "/readyz": "likewise, whether it can serve",
     "/login": "who is not in yet logs in here",
-    "/login/": "its second step",
+    "/login/code": "its second step",
     "/logout": "whoever has a session may end it; without one it does nothing",
     "/first/": "a one-time link carries its own secret",
     "/pair": "a screen that nobody has approved yet shows its code",
-    "/pair/": "likewise, and waits",
+    "/pair/state": "likewise, and waits",
+    "/pair/keep": "a paired screen asks whether it still is",
     "/oidc/": "the way to the city's own log-in, and back",
     "/assets/": "scripts, styles and fonts of the pages; nothing of the city",
     "/favicon.ico": "the browser asks by itself",
@@ -29,6 +31,7 @@ PUBLIC: dict[str, str] = {
     "/u/": "likewise",
     "/_dash-component-suites/": "scripts of the pages, as installed",
 }
+_DEEP = {"/assets/", "/_dash-component-suites/"}
 NEEDS: dict[str, Right] = {
     "/wall": Right.WALL,
     "/wall/": Right.WALL,
@@ -57,7 +60,7 @@ NEEDS: dict[str, Right] = {
 def needed(path: str) -> Right | None:
     """The right that a path asks for, by the longest that fits; None is public."""
     for known in _parents(path):
-        if known in PUBLIC:
+        if known in PUBLIC and (known in _DEEP or "/" not in path[len(known) :]):
             return None
         if known in _PAGES:
             return _PAGES[known]

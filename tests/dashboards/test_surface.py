@@ -195,6 +195,8 @@ def test_an_address_that_nobody_listed_is_for_those_who_may_look():
     assert surface.needed("/something/new") is Right.LOOK
     assert surface.needed("/loginx") is Right.LOOK
     assert surface.needed("/assets") is Right.LOOK
+    for below in ("/login/x", "/first/secret/x", "/pair/x", "/a/b/c", "/language/vi/x", "/oidc/back/x", "/healthz/x"):
+        assert surface.needed(below) is Right.LOOK, below
     assert surface.needed("/api/points/../../metrics") is Right.WALL  # and no route has such a name
 
 
