@@ -260,18 +260,22 @@ def test_the_way_to_the_database_is_encrypted_and_sure():
 
 
 def test_a_database_that_trusts_anybody(conn, database_url, postgres):
-    given = case(database_url=database_url, conn=conn)
+    """Asked with a wrong password: the right one opens a sound database as well."""
+    role, (was,) = f"r_{uuid.uuid4().hex[:10]}", conn.execute("SELECT current_user").fetchone()
+    conn.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'right'")
+    url = database_url.replace(f"{was}@", f"{role}:right@")
+    given = case(database_url=url, conn=conn)
     assert found(database.anybody, given) == {"database.trust": Level.SERIOUS}
     hba = postgres.folder / "pg_hba.conf"
     before = hba.read_bytes()
-    name = database_url.rpartition("/")[2]
     try:
-        hba.write_bytes(f"host {name} all 127.0.0.1/32 scram-sha-256\n".encode() + before)
+        hba.write_bytes(f"host {url.rpartition('/')[2]} {role} 127.0.0.1/32 scram-sha-256\n".encode() + before)
         conn.execute("SELECT pg_reload_conf()")
         services.wait_for(lambda: found(database.anybody, given) == {}, "the server asks for a password")
+        psycopg.connect(url).close()
     finally:
         hba.write_bytes(before)
-        conn.execute("SELECT pg_reload_conf()")
+        conn.execute(f"SELECT pg_reload_conf(); DROP ROLE {role}")
 
 
 @pytest.fixture
