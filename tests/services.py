@@ -24,8 +24,11 @@ def find(*programs: str) -> str | None:
     return next((found for p in programs if (found := shutil.which(p) or shutil.which(p, path=path))), None)
 
 
-def wait_for(condition, what: str, seconds: float = 20.0, every: float = 0.02):
-    """Wait until `condition()` is true and return it; fail with `what`, never sleep for luck."""
+def wait_for(condition, what: str, seconds: float = 60.0, every: float = 0.02):
+    """Wait until `condition()` is true and return it; fail with `what`, never sleep for luck.
+
+    Patient by default: how fast something is, benches say; a test must hold on a machine that has much else to do.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if result := condition():

@@ -101,15 +101,17 @@ def test_an_alarm_is_a_draft_for_ourselves_unless_a_person_says_otherwise(engine
 @pytest.mark.parametrize("condition", ["true", "false", "nodata"])
 def test_every_kind_of_alarm_is_valid(engines, priority, domain, condition):
     earlier = [Earlier("a.b", "Alert", "Actual", NOW - timedelta(hours=2))] * (priority % 2)
-    judge(made(row(priority=priority, domain=domain, condition=condition), earlier=earlier, status="Exercise"), engines)
+    given = row(priority=priority, domain=domain, condition=condition)
+    said = judge(made(given, earlier=earlier, status="Exercise"), engines)
+    assert (said["status"], "references" in said) == ("Exercise", bool(earlier))
 
 
 @pytest.mark.parametrize("name", [EVIL, "x" * 5000, "🌊" * 40, "", "\x01\x0b", "]]>", "ຕົວເມືອງ & <b>"])
 def test_names_from_feeds_do_no_harm(engines, name):
-    judge(
-        made(row(sensor_name={"": name}, area_name={"": name}, rule_name={"": name}), areas=[], sender="a, b <&>"),
-        engines,
-    )
+    given = row(sensor_name={"": name}, area_name={"": name}, rule_name={"": name})
+    message = made(given, areas=[], sender="a, b <&>")
+    assert judge(message, engines)["status"] == "Draft"
+    assert "<img" not in message.xml
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_names_from_feeds_do_no_harm(engines, name):
     ],
 )
 def test_an_alarm_without_a_place_or_a_value_is_valid(engines, given):
-    judge(made(row(**given)), engines)
+    assert judge(made(row(**given)), engines)["status"] == "Draft"
 
 
 def test_a_large_ward_is_thinned_and_stays_closed(engines):

@@ -168,6 +168,7 @@ def test_the_folder_changes_while_it_runs(conn, town, gauges, start, mail_server
         lambda: conn.execute("SELECT 1 FROM alarm WHERE threshold = 44").fetchone(), "the new level is in force", 40
     )
     wait_for(lambda: running.health.state()["why"] == "", "and nothing is wrong any more")
+    assert running.health.state()["ready"]
 
 
 @pytest.mark.parametrize("point", ["rendered", "written", "committed", "claimed", "data", "answered"])
@@ -266,7 +267,8 @@ def test_the_database_goes_and_comes_back(town, tmp_path_factory, mail_server):
             server.start(fsync="off")
             with database.connect(server.url, autocommit=True) as conn:
                 measure(conn, [gauge], 60)
-            wait_for(lambda: len(mail_server.mails) == 3, "evaluated and mailed again", 40)
+            wait_for(lambda: len(mail_server.mails) == 3, "evaluated and mailed again")
+            assert {to for to, _, _ in mail_server.mails} == {f"{k}@city.test" for k in ("an", "binh", "chi")}
         finally:
             running.end()
     finally:

@@ -142,6 +142,7 @@ class Window:
         self.context = context or browser.contexts[0]
         self.page = self.context.new_page()
         self.page.add_init_script(COARSE)
+        self.page.set_default_timeout(60_000)
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.on(
             "console", lambda m: self.faults.append(f"console {m.type}: {m.text}") if m.type == "error" else None
@@ -158,7 +159,7 @@ class Window:
         self.until(until)
         return self.page
 
-    def until(self, script: str, seconds: float = 20.0):
+    def until(self, script: str, seconds: float = 60.0):
         """Polled from outside: the pages' own policy forbids evaluating strings inside."""
         return services.wait_for(
             lambda: self._true(script), f"{script} on {self.page.url}; faults: {self.faults}", seconds, 0.05

@@ -60,16 +60,9 @@ def conn(storm_url):
         yield found
 
 
-class Patient(Window):
-    """Ten thousand alarms on a crowded machine take their time."""
-
-    def until(self, script, seconds=60.0):
-        return super().until(script, seconds)
-
-
 @pytest.fixture
 def window(browser, served):
-    found = Patient(browser, served)
+    found = Window(browser, served)
     yield found
     found.close()
     assert found.faults == []
@@ -272,7 +265,7 @@ def test_deliveries_are_turned_and_filtered_and_everything_fits_a_phone(browser,
     conn.execute("""INSERT INTO outbox (id, contact_id, email, thread_key, seq, priority, message_id, subject, state, due_at, created_at, channel, last_reply)
         SELECT gen_random_uuid(), c.id, 'x', 'many', n, 1 + n %% 4, 'many' || n, %s || n, CASE WHEN n = 7 THEN 'failed' ELSE 'sent' END, now(), now() - n * interval '1 s',
         CASE WHEN n %% 10 = 7 THEN 'sms' ELSE 'mail' END, repeat('z', 300) FROM generate_series(1, 120) n, (SELECT id FROM contact ORDER BY id LIMIT 1) c""", [EVIL + "w" * 120])  # fmt: skip
-    window = Patient(browser, served, 390, 844)
+    window = Window(browser, served, 390, 844)
     page = window.open("/mailbox", "document.querySelectorAll('#mail-table tbody tr').length === 50")
     page.get_by_role("button", name="Trang sau").click()
     window.until("document.querySelector('#mail-table .pager').textContent.includes('51–100')")

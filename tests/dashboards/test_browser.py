@@ -109,7 +109,7 @@ def test_a_lost_database_is_said_and_what_happened_meanwhile_is_shown_afterwards
             [name],
         )
         try:
-            window.until("document.getElementById('pill').dataset.state === 'away'", 10)
+            window.until("document.getElementById('pill').dataset.state === 'away'")
             assert "kho dữ liệu" in page.locator("#broken-text").inner_text()
             touch(GAUGE, 2.7)
         finally:

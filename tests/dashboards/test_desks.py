@@ -64,7 +64,7 @@ def test_the_table_of_sensors_narrows_as_somebody_types(window, store):
     everybody = store.execute("SELECT count(*) FROM sensor WHERE lat IS NOT NULL").fetchone()[0]
     assert str(everybody) in page.locator("#sensors-table .lead").inner_text()
     page.locator("#sensors-words").fill("dai ngai song hau")
-    window.until("document.querySelectorAll('#sensors-table tbody tr').length < 10", 40)
+    window.until("document.querySelectorAll('#sensors-table tbody tr').length < 10")
     assert "Đại Ngãi" in page.locator("#sensors-table tbody").inner_text()
 
 
@@ -86,14 +86,14 @@ def test_an_event_is_listed_as_text(window, store):
         "VALUES (%s, 'desk', 'roadworks', '<b>Sửa đường</b>', 'open', now(), now(), 9.6, 105.9) ON CONFLICT DO NOTHING", [feed],
     )  # fmt: skip
     window.open("/events", "document.querySelector('#events-table')")
-    window.until("document.querySelector('#events-table').textContent.includes('<b>Sửa đường</b>')", 40)
+    window.until("document.querySelector('#events-table').textContent.includes('<b>Sửa đường</b>')")
 
 
 @pytest.mark.chromium
 def test_an_area_is_a_click_away_from_all_areas(window):
     page = window.open("/areas?metric=pm25", READY)
     page.locator(".table td a").first.click()
-    window.until("location.search.includes('key=') && document.querySelector('.js-plotly-plot')", 40)
+    window.until("location.search.includes('key=') && document.querySelector('.js-plotly-plot')")
 
 
 @pytest.mark.chromium

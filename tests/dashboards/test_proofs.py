@@ -167,7 +167,7 @@ def test_every_state_and_value_on_screen_is_the_stores(window, city_url):
         ] + ([] if len(shown) > 300 else ["few"])
 
     try:
-        services.wait_for(lambda: not differing(), "the screen is the store", 20, 0.3)
+        services.wait_for(lambda: not differing(), "the screen is the store", 60, 0.3)
     except AssertionError:
         assert differing() == []
 
