@@ -112,6 +112,7 @@ def test_the_bill_is_valid_cyclonedx(found):
 
 def test_the_bill_is_whole(found):
     made = sbom.bill(found[0], NOW)
+    assert (made["bomFormat"], made["specVersion"]) == ("CycloneDX", "1.6")
     names = {c["name"] for c in made["components"]}
     asked = {canonicalize_name(Requirement(text).name) for text in parts.requirements()}
     assert asked <= names
