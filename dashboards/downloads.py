@@ -14,6 +14,8 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.background import BackgroundTask
 
+from dashboards import reach
+from dashboards.callbacks import ForbiddenError
 from dashboards.context import current
 from dashboards.viewer import CURRENT, who
 from ioc import plugins
@@ -81,6 +83,7 @@ class Asked(BaseModel):
 @router.get("/export", response_class=FileResponse, responses=_FILES)
 async def download(asked: Annotated[Asked, Query()]) -> Response:
     """Rows of the store as a file: readings, events or alarms with start <= time < stop, ISO 8601."""
+    reach.files(asked.feed)
     form = asked.format
     with tempfile.NamedTemporaryFile(prefix="ioc-export-", delete=False) as file:
         path = Path(file.name)
@@ -113,6 +116,10 @@ def _wanted(conn: Connection, asked: Asked) -> export.Wanted:
             raise ValueError("none of these series exists")
         names["sensor"] = tuple({row["sensor_key"] for row in rows})
         names["metric"] = tuple({row["metric"] for row in rows})
+    if mine := CURRENT.get().feeds:
+        if not mine >= set(names["feed"]):
+            raise ForbiddenError(f"this token reads these feeds only: {', '.join(sorted(mine))}")
+        names["feed"] = names["feed"] or tuple(sorted(mine))
     return export.Wanted(
         what=asked.what, feeds=names["feed"], areas=names["area"], metrics=names["metric"], sensors=names["sensor"],
         language=CURRENT.get().language, start=_utc(asked.start, ALWAYS[0]), end=_utc(asked.stop, ALWAYS[1]),

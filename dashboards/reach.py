@@ -8,6 +8,7 @@ from dashboards.callbacks import ForbiddenError
 from dashboards.context import current
 from dashboards.parts import word
 from dashboards.viewer import CURRENT
+from ioc.access.rights import Role
 from ioc.store import bounds
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ async def feed(id_: int) -> None:
     within = CURRENT.get().bounds
     if within.feeds and not await current().read(bounds.feed_within, within, id_):
         raise ForbiddenError(word("denied.feed", feeds=", ".join(sorted(within.feeds))))
+
+
+def files(feeds: Iterable[str]) -> None:
+    """A token that is bound to feeds takes away what is theirs, and says which; people may take what they may see."""
+    viewer, named = CURRENT.get(), set(feeds)
+    within = viewer.bounds.feeds
+    if viewer.role is Role.TOKEN and within and not (named and named <= within):
+        raise ForbiddenError(f"this token takes away only feed={','.join(sorted(within))}: name them in the address")
 
 
 def feed_key(key: str) -> None:

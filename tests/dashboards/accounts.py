@@ -30,8 +30,8 @@ def display(conn, scenes=()) -> str:
     return f"ioc_display={secret}"
 
 
-def token(conn, *scopes: str) -> str:
-    return "Bearer " + tokens.add(conn, f"token {uuid.uuid4().hex[:6]}", scopes, who=TEST)[1]
+def token(conn, *scopes: str, feeds=()) -> str:
+    return "Bearer " + tokens.add(conn, f"token {uuid.uuid4().hex[:6]}", scopes, who=TEST, feeds=feeds)[1]
 
 
 def headers(conn, role: str) -> dict[str, str]:

@@ -346,3 +346,12 @@ def test_a_missing_file_is_one_line(capsys, monkeypatch, database_url):
 
 def test_the_errors_are_ours():
     assert issubclass(archive.ArchiveError, IocError)
+
+
+def test_what_lets_somebody_in_now_is_in_no_backup(conn):
+    """A session that ended since would be good again, a link used since could be used again."""
+    from ioc.store import backup
+
+    kept = {source.name for source in backup.tables(conn)}
+    assert {"person", "token", "audit", "display"} <= kept
+    assert kept & {"session", "one_time", "pairing"} == set()

@@ -7,7 +7,7 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SELECT format('LOCK TABLE %%s IN ACCESS SHARE MODE', string_agg(quote_ident(name), ', ')) FROM unnest(%(names)s::text[]) AS t (name);
 
 -- tables --
--- Every table of ours with its columns, the tables it refers to, and the statements that read, count and clear it;
+-- Every table of ours (but not what lets somebody in just now: it must not do so again later) with its columns, the tables it refers to, and the statements that read, count and clear it;
 -- rollups are views on timescale.
 SELECT c.relname::text AS name,
     (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
@@ -19,7 +19,8 @@ SELECT c.relname::text AS name,
      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS read,
     format('SELECT count(*) FROM %I', c.relname) AS amount, format('DELETE FROM %I', c.relname) AS clear
 FROM pg_class c
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relname <> 'schema_step'
+WHERE c.relnamespace = current_schema()::regnamespace
+  AND c.relname <> ALL (ARRAY['schema_step', 'session', 'one_time', 'pairing'])
   AND (c.relkind IN ('r', 'p') AND NOT c.relispartition OR c.relkind = 'v' AND c.relname LIKE 'rollup\_1_')
   AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY c.relname;
