@@ -98,15 +98,15 @@ def test_a_page_of_another_site_can_change_and_hear_nothing(locked, operator):
 
 
 def test_a_token_does_what_its_scope_says_and_needs_no_page(locked, store):
+    bound = accounts.token(store, "export", feeds=["buses"])
+    assert locked.get("/export?what=readings&feed=buses&start=2026-01-01", Authorization=bound)[0] == 200
+    for beyond in ("", "&feed=tide_gauges", "&feed=buses&feed=tide_gauges"):
+        assert locked.get(f"/export?what=readings&series=1{beyond}", Authorization=bound)[0] == 403, beyond
     read, export = accounts.token(store, "read"), accounts.token(store, "export")
     assert locked.get("/api/points", Authorization=read)[0] == 200
     assert locked.get("/export?what=readings&series=1", Authorization=read)[0] == 403
     assert locked.get("/export?what=readings&series=1", Authorization=export)[0] in {200, 400}
     assert locked.get("/metrics", Authorization=export)[0] == 403
-    bound = accounts.token(store, "export", feeds=["buses"])
-    assert locked.get("/export?what=readings&feed=buses&start=2026-01-01", Authorization=bound)[0] == 200
-    for beyond in ("", "&feed=tide_gauges", "&feed=buses&feed=tide_gauges"):
-        assert locked.get(f"/export?what=readings&series=1{beyond}", Authorization=bound)[0] == 403, beyond
     for forged in (
         f"{read}x",
         "Bearer ",
