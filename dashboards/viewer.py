@@ -28,6 +28,9 @@ class Viewer:
     address: str = ""  # where the request comes from
 
     def may(self, right: Right) -> bool:
+        """A token of some feeds takes away files of these; a page or a map holds what is another's too."""
+        if self.role is Role.TOKEN and self.bounds.feeds and right in {Right.WALL, Right.LOOK}:
+            return False
         return right in rights(self.role, self.scopes)
 
     def can(self, right: Right) -> bool:

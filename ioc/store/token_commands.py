@@ -25,7 +25,7 @@ def register(commands: Any) -> None:
     add.add_argument("name", metavar="NAME", help="what it is for, as `grafana`")
     add.add_argument("--scope", action="append", required=True, choices=tuple(SCOPES), metavar="SCOPE",
                      help="read: pages; export: files as well; metrics: of the processes; repeatable")  # fmt: skip
-    add.add_argument("--feed", action="append", default=[], metavar="KEY", help="only this feed; may be repeated")
+    add.add_argument("--feed", action="append", default=[], metavar="KEY", help="this feed's files alone; repeatable")
     add.add_argument("--days", type=_days, default=_DAYS, metavar="N", help=f"how long it is good ({_DAYS}, most 366)")
     add.set_defaults(handler=_with_store(_add))
     listing = found.add_parser("list", help="every token, who made it, until when it is good, when it was last used")

@@ -5,6 +5,8 @@ python -m tests.fuzz --minutes 30     goes on for longer, with other numbers eac
 
 from __future__ import annotations
 
+import csv
+import io
 import threading
 import time
 import uuid
@@ -12,13 +14,14 @@ import uuid
 import psycopg
 import pytest
 import uvicorn
+from websockets.exceptions import InvalidStatus
 
 from dashboards import faults, lines, surface
 from dashboards.lines import OF_ADDRESS, OF_ALL, OF_ONE, PAST_OF_ONE, Sockets
 from ioc.access.holder import Holder
 from ioc.access.rights import Role
 from ioc.errors import StoreAway, StoreError
-from ioc.store import database
+from ioc.store import database, tokens
 from tests import services
 from tests.dashboards import accounts, seed
 from tests.dashboards.conftest import Screens
@@ -79,6 +82,31 @@ def test_every_described_address_answers_as_described(served, program, administr
 
 def test_no_hostile_parameter_gets_further_than_a_refusal(served, administrator):
     assert http.hostile(served, administrator, most=25) > 200
+
+
+def test_a_token_of_one_feed_takes_its_files_and_nothing_else(served, url):
+    with database.connect(url, autocommit=True) as conn:
+        sent = {
+            "Authorization": "Bearer "
+            + tokens.add(conn, "one feed", ["export", "read"], who=accounts.TEST, feeds=["buses"])[1]
+        }
+    status, _, body = served.get("/export?what=readings&feed=buses&format=csv", **sent)
+    feeds = {row["feed"] for row in csv.DictReader(io.StringIO(body.decode("utf-8-sig")))}
+    assert (status, feeds) == (200, {"buses"})
+    for path in (
+        "/export",
+        "/export?feed=salinity",
+        "/export?feed=buses&feed=salinity",
+        "/api/points",
+        "/api/areas",
+        "/alarms",
+        "/wall",
+        "/metrics",
+        "/audit/export",
+    ):
+        assert served.get(path, **sent)[0] == 403, path
+    with pytest.raises(InvalidStatus):
+        sockets.opened(served, "/ws/live", sent, legacy=True)
 
 
 class Pulse:
