@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from contextvars import copy_context
 from pathlib import Path
 
 FEEDS = Path(__file__).resolve().parents[2] / "shared" / "feeds"  # recorded input, never copied
@@ -80,3 +83,9 @@ class Mosquitto:
         assert self.process is not None
         self.process.kill()
         self.process.wait(10)
+
+
+def run(coroutine):
+    """What the coroutine returns, from a loop in a thread of its own: a browser's test leaves one running in ours."""
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(copy_context().run, asyncio.run, coroutine).result()

@@ -282,7 +282,6 @@ class Away:
 
 
 def test_those_who_are_in_stay_in_while_the_database_is_away(monkeypatch):
-    import asyncio
 
     pool, now = Away(), [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
@@ -319,7 +318,7 @@ def test_those_who_are_in_stay_in_while_the_database_is_away(monkeypatch):
             await doors.find({"ioc_session": "wrong again"}, "", "b")
         assert (await doors.find(cookies, "", "c")).name == "An"
 
-    asyncio.run(story())
+    services.run(story())
 
 
 def test_roles_hold_what_the_table_says_and_bounds_bound_deeds():

@@ -23,6 +23,7 @@ from ioc.access import grants, pki
 from ioc.access.oidc import ClockDiffers, Refused
 from ioc.errors import StartError
 from ioc.settings import Settings
+from tests import services
 
 OLD, NEW, THIEF = (RSAKey.generate_key(2048, {"kid": kid, "use": "sig"}) for kid in ("old", "new", "old"))
 BACK = "http://127.0.0.1:8050/oidc/back"
@@ -125,7 +126,7 @@ def gives(fake, tied, token=None, key=OLD, **claims):
 
 
 def vouch(asked, tied):
-    return asyncio.run(asked.vouch("c0de", BACK, tied, time.time))
+    return services.run(asked.vouch("c0de", BACK, tied, time.time))
 
 
 def refuses(asked, tied) -> str:
@@ -180,7 +181,7 @@ def test_where_a_browser_goes_says_who_asks_and_binds_the_answer(fake, tied):
         200,
         fake.described(scopes_supported=["openid", "groups", "admin"]),
     )
-    where = asyncio.run(provider(fake).login_address(BACK, tied, "vi"))
+    where = services.run(provider(fake).login_address(BACK, tied, "vi"))
     address, _, query = where.partition("?")
     asked = {name: values[0] for name, values in urllib.parse.parse_qs(query).items()}
     assert address == fake.url + "/auth"
@@ -276,7 +277,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(fake, tied):
 def test_a_description_that_names_another_or_leads_elsewhere_is_refused(fake, wrong):
     fake.answers["/.well-known/openid-configuration"] = (200, fake.described(**wrong))
     with pytest.raises(Refused):
-        asyncio.run(provider(fake).metadata())
+        services.run(provider(fake).metadata())
 
 
 class Clock:
@@ -310,7 +311,7 @@ def test_new_keys_are_fetched_when_a_token_names_one_and_a_flood_of_names_is_not
         await asked.vouch("c", BACK, tied, time.time)
         assert fake.count("/keys") <= 6
 
-    asyncio.run(turns())
+    services.run(turns())
 
 
 def test_a_flood_of_logout_tokens_with_made_up_keys_is_not_passed_on(fake):
@@ -323,7 +324,7 @@ def test_a_flood_of_logout_tokens_with_made_up_keys_is_not_passed_on(fake):
                 await asked.logged_out(token, time.time())
         assert fake.count("/keys") <= 4
 
-    asyncio.run(flood())
+    services.run(flood())
 
 
 def test_a_provider_that_is_away_is_left_alone_for_a_while_and_asked_again(fake):
@@ -344,14 +345,14 @@ def test_a_provider_that_is_away_is_left_alone_for_a_while_and_asked_again(fake)
         with pytest.raises(Away):
             await asked.metadata()
 
-    asyncio.run(waits())
+    services.run(waits())
 
 
 def test_one_that_is_not_there_or_never_ends_is_away(fake, tied, monkeypatch):
     nobody = provider(fake)
     nobody.client = nobody.client._replace(issuer="http://127.0.0.1:1")
     with pytest.raises(Away):
-        asyncio.run(nobody.metadata())
+        services.run(nobody.metadata())
 
     def drips(handler):
         with contextlib.suppress(OSError):
@@ -372,16 +373,16 @@ def test_many_ask_at_once_and_the_provider_is_asked_once(fake):
         asked = provider(fake)
         await asyncio.gather(*(asked.metadata() for _ in range(50)))
 
-    asyncio.run(crowd())
+    services.run(crowd())
     assert len(fake.asked) == 1
 
 
 def test_where_to_log_out_is_the_provider_s_to_say(fake):
-    where = asyncio.run(provider(fake).logout_address("http://127.0.0.1:8050/login", "h1nt"))
+    where = services.run(provider(fake).logout_address("http://127.0.0.1:8050/login", "h1nt"))
     assert where == (f"{fake.url}/end?client_id=ioc&post_logout_redirect_uri=http%3A%2F%2F127.0.0.1%3A8050%2Flogin"
                      "&id_token_hint=h1nt")  # fmt: skip
     fake.answers["/.well-known/openid-configuration"] = (200, fake.described(end_session_endpoint=None))
-    assert asyncio.run(provider(fake).logout_address("x", "h1nt")) == ""
+    assert services.run(provider(fake).logout_address("x", "h1nt")) == ""
 
 
 def test_an_authority_that_is_no_file_is_told_before_anybody_is_served(fake, tmp_path):

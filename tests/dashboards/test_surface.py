@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +17,7 @@ from dashboards.names import Names
 from ioc.access.rights import Right, Role, rights
 from ioc.config import folder as city_folder
 from ioc.settings import Settings
+from tests import services
 from tests.dashboards import accounts, seed
 from tests.dashboards.conftest import Screens
 
@@ -189,8 +187,7 @@ def test_what_a_page_hides_its_layout_refuses_too(server, monkeypatch):
     from dashboards.viewer import CURRENT, Viewer
 
     CURRENT.set(Viewer(role=Role.VIEWER, language="en"))
-    with ThreadPoolExecutor(1) as aside:  # a browser of another test keeps a loop in this thread
-        made = aside.submit(copy_context().run, asyncio.run, callbacks.page_layout(mailbox)()).result()
+    made = services.run(callbacks.page_layout(mailbox)())
     assert "Not for your account" in str(made)
 
 
