@@ -34,7 +34,7 @@ def own_url(postgres):
 
 @pytest.fixture(scope="module")
 def served(own_url, tmp_path_factory):
-    started = Screens(own_url, tmp_path_factory.mktemp("links") / "log", IOC_PASSWORD="pw-of-tests", IOC_SECRET=SECRET)
+    started = Screens(own_url, tmp_path_factory.mktemp("links") / "log", IOC_AUTH="", IOC_SECRET=SECRET)
     yield started.start()
     started.stop()
 

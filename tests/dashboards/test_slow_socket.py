@@ -76,7 +76,7 @@ def served(monkeypatch):
     centre, app, port, loops = hub.Hub(), FastAPI(), services.free_port(), []
     app.include_router(routes.router)
     monkeypatch.setattr(context, "_LAST", [SimpleNamespace(hub=centre)])
-    config = service._config(app)
+    config = service._config(app, {})
     config.host, config.port = "127.0.0.1", port
     server = service._Server(config)
 

@@ -259,7 +259,7 @@ def test_a_backup_that_fails_keeps_the_last_one(conn, tmp_path):
 
 
 needs_server = pytest.mark.skipif(
-    not timescales.DSN, reason="SKIPPED PART: PGlite takes no COPY; IOC_TEST_TIMESCALE_DSN names a server that does"
+    not timescales.DSN, reason="PGlite takes no COPY; IOC_TEST_TIMESCALE_DSN names a server that does"
 )
 
 
